@@ -1,0 +1,84 @@
+"""What a proxy is: an architecture goes in, a measurement comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from search_spaces.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much was spent on one evaluation.
+
+    Attributes:
+        image_size: side of the square training images in pixels.
+        batch_size: images per step.
+        steps: optimiser steps.
+        train_images, eval_images: how many images were trained and evaluated on.
+    """
+
+    image_size: int = 0
+    batch_size: int = 0
+    steps: int = 0
+    train_images: int = 0
+    eval_images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one evaluation gave.
+
+    Attributes:
+        ap: COCO AP in [0, 1] (or what a synthetic proxy reports in its place); None when the evaluation failed.
+        metrics: further numbers by name, for example COCO's twelve.
+        params: trainable parameters of the evaluated detector.
+        multiply_adds: multiply-adds of one image of ``budget.image_size``.
+        seconds: wall time by phase: ``build``, ``train``, ``evaluate``.
+        budget: what was spent.
+        diverged: whether training met a loss that is not finite.
+        error: why there is no AP, as a sentence; None when there is one.
+        worker: which process measured it.
+    """
+
+    ap: float | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: int = 0
+    multiply_adds: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    budget: Budget = Budget()
+    diverged: bool = False
+    error: str | None = None
+    device: str = "cpu"
+    worker: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
+        """Rebuild from :meth:`to_dict`'s form."""
+        return cls(**{**data, "budget": Budget(**data["budget"])})
+
+
+class Proxy(ABC):
+    """A cheap stand-in for full training (the proxy task of the paper)."""
+
+    @abstractmethod
+    def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
+        """Measure one architecture.
+
+        An architecture that cannot be measured (a loss that is not finite, out of memory) gives a measurement with
+        ``error`` set and never raises; an exception means that the machine failed, and may be retried.
+        """
+
+    def prepare(self) -> None:  # noqa: B027 (most proxies share nothing)
+        """Do once, in the driver, what all workers share (make or check the data set, fill its cache)."""
+
+    def fingerprint(self) -> str:
+        """Identity of what is measured on (the data set's fingerprint); recorded with every result."""
+        return ""

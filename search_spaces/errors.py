@@ -1,0 +1,33 @@
+"""Errors a user can mend: each carries one sentence that says what was wrong, where, and what would be right."""
+
+
+class NasError(ValueError):
+    """Base of every error that is the input's fault; commands print its sentence and end with exit code 2."""
+
+
+class ArchitectureError(NasError):
+    """An architecture breaks a rule; the sentence names the block and the rule."""
+
+
+class SpaceError(NasError):
+    """A search space cannot be built, or a decision or architecture lies outside it."""
+
+
+class SpaceExhausted(NasError):
+    """A controller has nothing new left to propose."""
+
+
+class ControllerError(NasError):
+    """A controller was configured, told or restored wrongly."""
+
+
+class ConfigError(NasError):
+    """A setting is unknown, misspelt or out of range."""
+
+
+class DataError(NasError):
+    """A data set is missing or broken; the sentence names the file and the entry."""
+
+
+class RecordError(NasError):
+    """A run folder or its record cannot be used as asked."""

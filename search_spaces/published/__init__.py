@@ -1,0 +1,35 @@
+"""Published architectures by name, each a JSON file beside this one with its source."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from search_spaces.architecture import Architecture
+from search_spaces.architecture import load as load_file
+from search_spaces.errors import ArchitectureError
+
+FOLDER = Path(__file__).parent
+
+
+def published_names() -> tuple[str, ...]:
+    """Names of the published architectures, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def load(name_or_file: str | Path) -> Architecture:
+    """A published architecture by name, or the architecture in a JSON file.
+
+    Raises:
+        ArchitectureError: no such name and no such file, or the file holds no valid architecture.
+    """
+    text = str(name_or_file)
+    if text in published_names():
+        return load_file(FOLDER / f"{text}.json")
+    if Path(text).suffix == ".json" or Path(text).exists():
+        return load_file(text)
+    close = get_close_matches(text, published_names(), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ArchitectureError(
+        f"unknown architecture {text!r}{hint}; give a .json file or one of: {', '.join(published_names())}."
+    )
