@@ -45,6 +45,14 @@ class SearchSpace(ABC):
     def size(self) -> int:
         """The exact number of distinct complete decision sequences."""
 
+    @abstractmethod
+    def size_factors(self) -> dict[str, int]:
+        """Named factors whose product is :meth:`size`."""
+
+    @abstractmethod
+    def paper_size(self) -> int:
+        """The number the space's paper gives, by its own formula."""
+
     @property
     @abstractmethod
     def slots(self) -> tuple[tuple[str, str, int], ...]:

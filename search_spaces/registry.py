@@ -23,7 +23,7 @@ def build(name: str, **settings: Any) -> SearchSpace:
     if name not in SPACES:
         raise SpaceError(f"unknown space {name!r}{_suggest(name)}; there are: {', '.join(sorted(SPACES))}.")
     try:
-        return SPACES[name](**settings)
+        return SPACES[name](name=name, **settings)
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}.") from None
 

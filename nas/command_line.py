@@ -1,0 +1,32 @@
+"""What all commands share: arguments to configuration, ``--help``, and one sentence with exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from nas.config import Config, help_text, load_config
+from search_spaces.errors import NasError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def run_command(command: str, description: str, function: Callable[[Config], None]) -> int:
+    """Run ``function`` on the configuration of the command line.
+
+    Returns:
+        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:]
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(f"{description}\n\nusage: python -m nas.{command} [KEY=VALUE ...]\n\n{help_text(command)}")
+        return 0
+    try:
+        function(load_config(command, arguments))
+    except NasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0

@@ -1,0 +1,25 @@
+"""``python -m nas.report run=DIR``: remake best.json, the pictures and report.html, also while the search runs."""
+
+from __future__ import annotations
+
+import sys
+
+from nas.command_line import run_command
+from nas.config import Config
+from nas.engine.record import read_run
+from nas.reporting import write_outputs
+from nas.run_folder import existing_folder
+
+
+def report(config: Config) -> None:
+    """Write the outputs of a run folder from its record and print their paths."""
+    folder = existing_folder(config["run"])
+    run = read_run(folder)
+    for warning in run.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for path in write_outputs(run, folder):
+        print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("report", __doc__, report))

@@ -1,0 +1,52 @@
+"""Overrides are checked against the composed defaults; every refusal is one sentence with what is allowed."""
+
+import pytest
+
+from nas.config import FOLDER, help_text, load_config, part_names, to_yaml
+from search_spaces.errors import ConfigError
+
+COMMANDS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+PARTS = sorted(path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes_and_has_help(command):
+    assert to_yaml(load_config(command, []))
+    assert help_text(command).startswith(("#", "defaults"))
+
+
+@pytest.mark.parametrize(("part", "name"), [(part, name) for part in PARTS for name in part_names(part)])
+def test_every_part_composes(part, name):
+    assert load_config("search", [f"{part}={name}"])[part]["name"]
+
+
+def test_overrides_arrive():
+    config = load_config("search", ["space=toy", "samples=7", "space.level_offsets=[0]", "run='a b'"])
+    assert (config["samples"], config["space"]["level_offsets"], config["run"]) == (7, [0], "a b")
+    assert config["space"]["name"] == "toy"
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("space=spinnet", "unknown space 'spinnet' .did you mean 'spinenet'.*there are: spinenet, toy"),
+        ("controller=pp0", "unknown controller 'pp0' .did you mean 'ppo'"),
+        ("proxy=papr", "unknown proxy 'papr' .did you mean 'paper'"),
+        ("sampels=3", "unknown key 'sampels' .did you mean 'samples'.*allowed"),
+        ("space.stm=[2]", "unknown key 'space.stm' .did you mean 'space.stem'"),
+        ("seed.low=3", "unknown key 'seed.low'; seed has no keys"),
+        ("samples=many", "samples is 'many'; it must be an integer"),
+        ("samples=true", "samples is True; it must be an integer"),
+        ("samples=2.5", "samples is 2.5; it must be an integer"),
+        ("resume=1", "resume is 1; it must be true or false"),
+        ("space.stem=2", "space.stem is 2; it must be a list"),
+        ("space.stem=[x]", r"space.stem\[0\] is 'x'; it must be an integer"),
+        ("+extra=1", "not supported"),
+        ("samples=1,2", "not supported"),
+        ("samples", "give key=value"),
+        ("run=a=(", "cannot be parsed; put quotes"),
+    ],
+)
+def test_a_bad_override_is_explained(argument, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        load_config("search", [argument])
