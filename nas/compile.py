@@ -11,8 +11,9 @@ import torch
 
 from nas.command_line import run_command
 from nas.config import Config
-from nas.detectors import Scaling, build_detector, cost
-from nas.detectors.scaling import SCALINGS, scaling_for
+from nas.detectors import build_detector, cost
+from nas.detectors.build import load_published
+from nas.detectors.scaling import PUBLISHED
 from search_spaces.errors import ConfigError
 
 SCALING_KEYS = ("width", "alpha", "repeats", "endpoints", "head_channels")
@@ -22,14 +23,13 @@ def describe(config: Config) -> None:
     """Print one detector's cost, or with no architecture a row for each published one."""
     if config["format"] not in ("table", "json"):
         raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
-    names = [config["arch"]] if config["arch"] else sorted(SCALINGS)
+    names = [config["arch"]] if config["arch"] else sorted(PUBLISHED)
     rows = [_row(name, config) for name in names]
     if config["format"] == "json":
         print(json.dumps(rows[0] if config["arch"] else rows))
         return
-    print(
-        f"{'architecture':<20} {'parameters':>14} {'BN statistics':>14} {'multiply-adds':>16}   at {config['image_size']} px"
-    )
+    size = f"at {config['image_size']} px"
+    print(f"{'architecture':<20} {'parameters':>14} {'BN statistics':>14} {'multiply-adds':>16}   {size}")
     for row in rows:
         print(
             f"{row['architecture']:<20} {row['params_trainable']:>14,} {row['params_batch_norm_statistics']:>14,}"
@@ -38,9 +38,9 @@ def describe(config: Config) -> None:
 
 
 def _row(name: str, config: Config) -> dict[str, Any]:
-    architecture, scaling = scaling_for(name)
+    architecture, scaling = load_published(name)
     changed = {key: config[key] for key in SCALING_KEYS if config[key] is not None}
-    scaling = dataclasses.replace(scaling or Scaling(), **changed)
+    scaling = dataclasses.replace(scaling, **changed)
     with torch.device("meta"):
         detector = build_detector(architecture, scaling, head=config["head"], classes=config["classes"])
     counted = cost(detector, config["image_size"])

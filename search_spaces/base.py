@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -70,8 +72,8 @@ class SearchSpace(ABC):
         """A sequence drawn uniformly from all sequences of the space."""
         prefix: list[int] = []
         while (decision := self.next_decision(prefix)) is not None:
-            weights = np.asarray(decision.completions, dtype=np.float64)
-            prefix.append(int(rng.choice(len(weights), p=weights / weights.sum())))
+            running = list(accumulate(decision.completions))
+            prefix.append(bisect_right(running, rng.random() * running[-1]))
         return tuple(prefix)
 
     def sample(self, rng: np.random.Generator) -> Architecture:

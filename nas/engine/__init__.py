@@ -1,0 +1,27 @@
+"""Runs a search: the record, the state of the search, the serial runner and (in ``ray_runner``) Ray Tune's."""
+
+from nas.engine.loop import MakeProxy, run_serial
+from nas.engine.progress import ProgressLine, progress_text
+from nas.engine.record import Run, Session, TrialRecord, TrialState, read_run
+from nas.engine.search import Search
+from nas.engine.store import RECORD_NAME, Store
+from nas.engine.trial import SearchSettings, Trial
+from nas.engine.utilisation import busy_share
+
+__all__ = [
+    "RECORD_NAME",
+    "MakeProxy",
+    "ProgressLine",
+    "Run",
+    "Search",
+    "SearchSettings",
+    "Session",
+    "Store",
+    "Trial",
+    "TrialRecord",
+    "TrialState",
+    "busy_share",
+    "progress_text",
+    "read_run",
+    "run_serial",
+]

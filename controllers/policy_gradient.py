@@ -1,0 +1,209 @@
+"""The recurrent controller: a policy, an optimiser, and a method (PPO or REINFORCE) that says what to climb."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from controllers.base import Controller, Proposal
+from controllers.ledger import Ledger, check_identity, identity
+from controllers.policy import Policy, Sample, Sampler, one_thread
+from search_spaces.base import SearchSpace
+from search_spaces.errors import ControllerError
+
+SMALLEST_SPREAD = 1e-8  # advantages whose root mean square is below this are not scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Method(ABC):
+    """Settings of a recurrent controller and the objective they belong to.
+
+    Attributes:
+        learning_rate: of Adam, above 0.
+        entropy_weight: weight of the mean entropy of a decision (nats) in the objective, 0 or more.
+        baseline_decay: decay per reward of the moving average that is subtracted from the rewards, 0 to below 1.
+        batch_size: told rewards per update, 1 or more.
+        normalise_advantages: divide the advantages of a batch by their root mean square, so that neither the scale
+            of the reward nor its narrowing as the search converges changes the length of a step.
+        hidden_size, embedding_size: units of the LSTM, width of its input embedding, 1 or more.
+        uniform_start: whether the untrained policy is uniform over the space; see :class:`controllers.policy.Policy`.
+
+    Raises:
+        ControllerError: a setting is out of range.
+    """
+
+    name: ClassVar[str]
+
+    learning_rate: float
+    entropy_weight: float
+    baseline_decay: float
+    batch_size: int
+    normalise_advantages: bool = True
+    hidden_size: int = 100
+    embedding_size: int = 32
+    uniform_start: bool = True
+
+    def __post_init__(self) -> None:
+        for problem in self.problems():
+            raise ControllerError(f"controller {self.name}: {problem}")
+
+    @property
+    @abstractmethod
+    def gradient_steps(self) -> int:
+        """Gradient steps per batch."""
+
+    @abstractmethod
+    def objective(self, log_probs: Tensor, sampled_log_probs: Tensor, advantages: Tensor) -> Tensor:
+        """What to climb, without the entropy bonus.
+
+        Args:
+            log_probs: [B, T], log-probabilities of the decisions under the present policy.
+            sampled_log_probs: [B, T], the same under the policy that drew them.
+            advantages: [B].
+
+        Returns:
+            a scalar.
+        """
+
+    def problems(self) -> Iterator[str]:
+        """A sentence for every setting that is out of range."""
+        for key in ("learning_rate", "entropy_weight", "baseline_decay"):
+            value = getattr(self, key)
+            if not is_number(value) or value < 0:
+                yield f"{key} is {value!r}; it must be a number, 0 or more."
+            elif key == "learning_rate" and value == 0:
+                yield f"{key} is {value!r}; it must be above 0."
+            elif key == "baseline_decay" and value >= 1:
+                yield f"{key} is {value!r}; it must be below 1."
+        for key in ("batch_size", "hidden_size", "embedding_size"):
+            value = getattr(self, key)
+            if not is_count(value):
+                yield f"{key} is {value!r}; it must be a whole number, 1 or more."
+        for key in ("normalise_advantages", "uniform_start"):
+            value = getattr(self, key)
+            if not isinstance(value, bool):
+                yield f"{key} is {value!r}; it must be true or false."
+
+
+class PolicyGradient(Controller):
+    """Samples from the policy and, whenever ``batch_size`` rewards were told, climbs the method's objective.
+
+    The rewards of a batch are taken in the order in which they were told, whatever the order of asking; a proposal
+    drawn before an update may be told after it. A failed evaluation (None) teaches nothing: it fills no place in a
+    batch. Sequences may be proposed more than once.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, method: Method) -> None:
+        super().__init__(space, seed)
+        self.method = method
+        self.updates = 0
+        self._identity = identity(method.name, space, method)
+        self._ledger = Ledger()
+        self._rng = np.random.default_rng(seed)
+        self._policy = Policy(space, self._rng, method.hidden_size, method.embedding_size, method.uniform_start)
+        self._sampler = Sampler(self._policy)
+        self._optimiser = torch.optim.Adam(self._policy.parameters(), lr=method.learning_rate)
+        self._baseline = 0.0
+        self._waiting: dict[int, Sample] = {}
+        self._batch: list[tuple[Sample, float]] = []
+
+    def ask(self) -> Proposal:
+        """A sequence drawn from the present policy; never exhausted."""
+        sample = self._sampler.sample(self._rng)
+        proposal = self._ledger.issue(sample.decisions)
+        self._waiting[proposal.number] = sample
+        return proposal
+
+    def tell(self, proposal: Proposal, reward: float | None) -> None:
+        """Add the reward to the batch (a failed one is left out), and learn when the batch is full."""
+        self._ledger.settle(proposal, reward)
+        sample = self._waiting.pop(proposal.number)
+        if reward is not None:
+            self._batch.append((sample, float(reward)))
+        if len(self._batch) == self.method.batch_size:
+            self._update()
+            self._batch = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, generator, baseline, open proposals and the batch begun; a copy."""
+        state = {
+            **self._identity,
+            "updates": self.updates,
+            "baseline": self._baseline,
+            "rng": self._rng.bit_generator.state,
+            "ledger": self._ledger.state_dict(),
+            "policy": dict(self._policy.state_dict()),
+            "optimiser": self._optimiser.state_dict()["state"],
+            "waiting": {number: _sample_state(sample) for number, sample in self._waiting.items()},
+            "batch": [{"sample": _sample_state(sample), "reward": reward} for sample, reward in self._batch],
+        }
+        return copy.deepcopy(state)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore :meth:`state_dict`'s result."""
+        check_identity(state, self._identity)
+        state = copy.deepcopy(state)
+        self.updates = state["updates"]
+        self._baseline = state["baseline"]
+        self._rng.bit_generator.state = state["rng"]
+        self._ledger.load_state_dict(state["ledger"])
+        self._policy.load_state_dict(state["policy"])
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
+        self._waiting = {number: _sample_from(saved) for number, saved in state["waiting"].items()}
+        self._batch = [(_sample_from(saved["sample"]), saved["reward"]) for saved in state["batch"]]
+        self._sampler = Sampler(self._policy)
+
+    @one_thread()
+    def _update(self) -> None:
+        samples = [sample for sample, _ in self._batch]
+        decisions = torch.tensor([sample.decisions for sample in samples])
+        log_weights = torch.stack([sample.log_weights for sample in samples])
+        sampled_log_probs = torch.stack([sample.log_probs for sample in samples])
+        advantages = self._advantages([reward for _, reward in self._batch])
+        for _ in range(self.method.gradient_steps):
+            log_probs, entropy = self._policy(decisions, log_weights)
+            gain = self.method.objective(log_probs, sampled_log_probs, advantages)
+            loss = -gain - self.method.entropy_weight * entropy.mean()
+            self._optimiser.zero_grad()
+            loss.backward()
+            self._optimiser.step()
+        self._sampler = Sampler(self._policy)
+        self.updates += 1
+
+    def _advantages(self, rewards: list[float]) -> Tensor:
+        """Rewards minus the moving average before each, which starts at the mean of the first batch: [B]."""
+        if self.updates == 0:
+            self._baseline = sum(rewards) / len(rewards)
+        advantages = []
+        for reward in rewards:
+            advantages.append(reward - self._baseline)
+            self._baseline += (1.0 - self.method.baseline_decay) * advantages[-1]
+        result = torch.tensor(advantages)
+        spread = float(result.square().mean().sqrt())
+        return result / spread if self.method.normalise_advantages and spread > SMALLEST_SPREAD else result
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number (a truth value is not)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def is_count(value: object) -> bool:
+    """Whether a setting is a whole number, 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _sample_state(sample: Sample) -> dict[str, Any]:
+    return {**asdict(sample), "decisions": list(sample.decisions)}
+
+
+def _sample_from(saved: dict[str, Any]) -> Sample:
+    return Sample(**{**saved, "decisions": tuple(saved["decisions"])})

@@ -1,0 +1,31 @@
+"""``python -m nas.data data=coco data.root=DIR``: check a data set, fill its cache, say what is in it."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from nas.command_line import run_command
+from nas.config import Config
+from nas.datasets.dataset import reserve
+from nas.datasets.registry import open_data
+
+
+def describe(config: Config) -> None:
+    """Print images, objects per class and object sizes of the training split."""
+    settings = dict(config["data"])
+    data = open_data(settings, config["image_size"], settings.pop("cache_dir"))
+    notes, split = data.annotations, reserve(data)
+    sides = np.sqrt(np.prod(notes.boxes[:, 2:] - notes.boxes[:, :2], axis=1))
+    counts = np.bincount(notes.labels, minlength=len(data.class_names) + 1)[1:]
+    print(f"data set {settings['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
+    print(f"  {len(data):,} images: {len(split.train):,} to train on, {len(split.reserved):,} reserved for measuring AP")
+    print(f"  {len(notes.boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" ")
+    print(", ".join(f"{side:.1f}" for side in np.quantile(sides, (0, 0.5, 1))) + " px")
+    for label, count in sorted(enumerate(counts), key=lambda row: -row[1]):
+        print(f"  {count:>8,}  {data.class_names[label]}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("data", __doc__, describe))

@@ -1,0 +1,167 @@
+"""Any COCO-format data set: checked, decoded and resized once, then read from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nas.datasets.augment import MEAN_COLOUR
+from nas.datasets.cache import CACHE_VERSION, open_cache, write_cache
+from nas.datasets.coco_check import CheckedFile, Fault, ImageEntry, check, parse_json, raise_faults
+from nas.datasets.dataset import Annotations, DetectionData
+from search_spaces.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+_BLOCK = 256
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CocoSettings:
+    """Where a COCO-format data set lies; paths are relative to ``root`` unless absolute."""
+
+    root: str
+    train_images: str = "train2017"
+    train_annotations: str = "annotations/instances_train2017.json"
+    val_images: str = "val2017"
+    val_annotations: str = "annotations/instances_val2017.json"
+
+    def paths(self, split: str) -> tuple[Path, Path]:
+        """(image folder, annotation file) of ``split``, ``"train"`` or ``"val"``.
+
+        Raises:
+            ConfigError: another split.
+            DataError: the root, the folder or the file is not there.
+        """
+        if split not in ("train", "val"):
+            raise ConfigError(f"split is {split!r}; allowed: train, val.")
+        root = Path(self.root).expanduser()
+        folder = root / getattr(self, f"{split}_images")
+        annotations = root / getattr(self, f"{split}_annotations")
+        if not root.is_dir():
+            raise DataError(f"data root {root} is not a folder; set data.root to the folder that holds the data set.")
+        if not folder.is_dir():
+            raise DataError(f"image folder {folder} is not there; set data.{split}_images (relative to data.root).")
+        if not annotations.is_file():
+            raise DataError(
+                f"annotation file {annotations} is not there; set data.{split}_annotations (relative to data.root)."
+            )
+        return folder, annotations
+
+
+def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> DetectionData:
+    """The split with images of ``image_size``, from the cache, which is made when it is not there.
+
+    Raises:
+        DataError: something is missing or wrong (see :mod:`nas.datasets.coco_check`), or the cache cannot be written.
+    """
+    folder, file = settings.paths(split)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"annotation file {file} cannot be read: {error.strerror}.") from None
+    raw = parse_json(file, content)
+    key = fingerprint(content, folder, raw, image_size)
+    data = open_cache(cache_dir, key)
+    if data is not None:
+        return data
+    checked = check(file, folder, raw)
+    for clause, count in checked.cleaned.items():
+        log.warning("data set %s: %d %s.", file, count, clause)
+    images = _decode_all(file, folder, checked.images, image_size)
+    return write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
+
+
+def fingerprint(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> str:
+    """16 hexadecimal digits of the annotation file, the image files (name, size, time of change) and the image size."""
+    digest = hashlib.sha256(f"coco {CACHE_VERSION} {image_size} ".encode())
+    digest.update(content)
+    for row in raw["images"]:
+        name = row.get("file_name") if isinstance(row, dict) else None
+        try:
+            status = os.stat(folder / str(name))
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+        except OSError:
+            digest.update(f"{name} missing\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
+    """One image as [3, S, S]: long side resized to S, ratio kept, padded at the right or bottom.
+
+    Raises:
+        ValueError: the file cannot be decoded, or has another size than its entry says.
+    """
+    canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
+    canvas[:] = MEAN_COLOUR
+    try:
+        with Image.open(path) as image:
+            if image.size != (entry.width, entry.height):
+                raise ValueError(
+                    f"{path.name} is {image.width} x {image.height} pixels, its entry says "
+                    f"{entry.width} x {entry.height}"
+                )
+            scale = image_size / max(image.size)
+            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image.draft("RGB", size)  # a JPEG is decoded at the next larger eighth of its size
+            resized = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path.name} cannot be decoded ({error})") from None
+    canvas[: size[1], : size[0]] = np.asarray(resized)
+    return canvas.transpose(2, 0, 1)
+
+
+def _decode_all(
+    file: Path, folder: Path, entries: tuple[ImageEntry, ...], image_size: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Every image in order, decoded by one thread per core; broken ones are raised together at the end."""
+
+    def attempt(entry: ImageEntry) -> NDArray[np.uint8] | Fault:
+        try:
+            return decode(folder / entry.file_name, entry, image_size)
+        except ValueError as error:
+            return Fault("broken image", f"image {entry.id}: {error}")
+
+    faults: list[Fault] = []
+    started = said = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, len(entries), _BLOCK):
+            for result in pool.map(attempt, entries[first : first + _BLOCK]):
+                if isinstance(result, Fault):
+                    faults.append(result)
+                else:
+                    yield result
+            now, done = time.monotonic(), min(first + _BLOCK, len(entries))
+            if now - said > _SECONDS_BETWEEN_LINES:
+                said = now
+                left = (now - started) / done * (len(entries) - done)
+                log.info("decoding %s: %d of %d images, %.0f s left", folder, done, len(entries), left)
+    raise_faults(file, faults)
+
+
+def _to_arrays(checked: CheckedFile, image_size: int) -> Annotations:
+    order = {image.id: position for position, image in enumerate(checked.images)}
+    scales = np.asarray([image_size / max(image.width, image.height) for image in checked.images], dtype=np.float32)
+    boxes = sorted(checked.boxes, key=lambda box: order[box.image_id])
+    owners = np.asarray([order[box.image_id] for box in boxes], dtype=np.int64)
+    corners = np.asarray([box.corners for box in boxes], dtype=np.float32).reshape(-1, 4)
+    return Annotations(
+        boxes=corners * scales[owners, None],
+        labels=np.asarray([box.label for box in boxes], dtype=np.int64),
+        areas=np.asarray([box.area for box in boxes], dtype=np.float32),
+        crowd=np.asarray([box.crowd for box in boxes], dtype=np.bool_),
+        offsets=np.searchsorted(owners, np.arange(len(scales) + 1)).astype(np.int64),
+        scales=scales,
+        class_names=checked.class_names,
+    )

@@ -1,0 +1,52 @@
+"""Which anchors answer for which objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+POSITIVE_IOU = 0.5
+
+
+def pad_targets(targets: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Boxes [B, M, 4] and labels [B, M] of all images, M the largest number of objects (at least 1), padded with 0."""
+    boxes = pad_sequence([target["boxes"].reshape(-1, 4).float() for target in targets], batch_first=True)
+    labels = pad_sequence([target["labels"].reshape(-1).long() for target in targets], batch_first=True)
+    if boxes.shape[1] == 0:
+        return boxes.new_zeros(len(targets), 1, 4), labels.new_zeros(len(targets), 1)
+    return boxes, labels
+
+
+def match(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Index of the object that each anchor answers for, or -1: [B, N].
+
+    An anchor takes the object with the largest intersection over union if that is at least ``POSITIVE_IOU``; beside
+    that each object takes its best anchor, the first object where two want the same. A box without area (padding,
+    too) matches nothing.
+
+    Args:
+        boxes: objects [B, M, 4], x1, y1, x2, y2 in pixels.
+        anchors: [N, 4], x1, y1, x2, y2 in pixels.
+    """
+    iou = pairwise_iou(boxes, anchors)
+    best_iou, matched = iou.max(dim=1)
+    matched = torch.where(best_iou >= POSITIVE_IOU, matched, -1)
+    count = boxes.shape[1]
+    own_iou, own_anchor = iou.max(dim=2)
+    objects = torch.where(own_iou > 0, torch.arange(count, device=boxes.device), count)
+    forced = torch.full_like(matched, count).scatter_reduce_(1, own_anchor, objects, "amin")
+    return torch.where(forced < count, forced, matched)
+
+
+def pairwise_iou(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Intersection over union of boxes [B, M, 4] with anchors [N, 4]: [B, M, N]."""
+    x1, y1, x2, y2 = boxes.unsqueeze(2).unbind(-1)
+    ax1, ay1, ax2, ay2 = anchors.unbind(-1)
+    width = (torch.minimum(x2, ax2) - torch.maximum(x1, ax1)).clamp_(min=0)
+    height = (torch.minimum(y2, ay2) - torch.maximum(y1, ay1)).clamp_(min=0)
+    intersection = width.mul_(height)
+    union = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0) + (ax2 - ax1) * (ay2 - ay1) - intersection
+    return intersection.div_(union)

@@ -1,0 +1,52 @@
+"""The serial runner: one trial after another in this process. It defines what running a search means."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from nas.engine.search import Search
+from proxies.base import Measurement, Proxy
+from search_spaces.architecture import Architecture
+
+MakeProxy = Callable[[], Proxy]
+"""Builds the proxy in the process that evaluates; picklable."""
+
+
+def run_serial(search: Search, make_proxy: MakeProxy) -> None:
+    """Evaluate trials until the search has none left; :attr:`Search.stop_reason` then says why.
+
+    An exception out of the proxy costs the trial one attempt and the proxy is built anew.
+
+    Args:
+        search: hands out the trials and takes in the results.
+        make_proxy: called when the first trial comes, and after an exception.
+
+    Raises:
+        RecordError: the record cannot be written.
+    """
+    proxy: Proxy | None = None
+    while (trial := search.next_trial()) is not None:
+        proxy = proxy or make_proxy()
+        started = time.time()
+        try:
+            measurement = measure(proxy, trial.architecture, trial.seed)
+        except Exception as error:
+            proxy = None
+            search.fail(trial, describe(error))
+        else:
+            search.finish(trial, measurement, started)
+
+
+def measure(proxy: Proxy, architecture: Architecture, seed: int) -> Measurement:
+    """The proxy's measurement, with this process as its worker (``host:process id``)."""
+    return replace(proxy.evaluate(architecture, seed), worker=f"{socket.gethostname()}:{os.getpid()}")
+
+
+def describe(error: BaseException) -> str:
+    """An exception as one line: its type and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."

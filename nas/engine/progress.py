@@ -1,0 +1,106 @@
+"""The line that says how a search is going."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TextIO
+
+from nas.engine.record import TrialRecord, TrialState
+from nas.engine.search import Search
+
+WINDOW = 10
+TERMINAL_SECONDS = 0.5
+PLAIN_SECONDS = 30.0
+
+
+def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, session_started: float, now: float) -> str:
+    """One line: done/total, best AP, mean of the last results, trials per hour, time left, and what went otherwise.
+
+    Args:
+        trials: the record so far.
+        samples: how many are to be evaluated in all.
+        session: index of this session; the rate counts what it answered, not what earlier ones did.
+        session_started, now: in Unix seconds.
+    """
+    states = Counter(trial.state for trial in trials)
+    evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
+    parts = [f"{len(evaluated)}/{samples}", *_ap_parts(evaluated)]
+    fresh = sum(trial.session == session for trial in evaluated)
+    if fresh and now > session_started:
+        seconds_each = (now - session_started) / fresh
+        parts.append(f"{3600 / seconds_each:,.{0 if seconds_each < 36 else 1}f} trials/h")
+        if len(evaluated) < samples:
+            parts.append(f"{duration(seconds_each * (samples - len(evaluated)))} left")
+    for state, word in (
+        (TrialState.DUPLICATE, "known before"),
+        (TrialState.FAILED, "failed"),
+        (TrialState.INFEASIBLE, "infeasible"),
+    ):
+        if states[state]:
+            parts.append(f"{states[state]} {word}")
+    return " | ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
+    complete = sorted(
+        (trial for trial in evaluated if trial.measurement is not None and trial.measurement.ap is not None),
+        key=lambda trial: trial.finished or 0.0,
+    )
+    aps = [trial.measurement.ap for trial in complete if trial.measurement and trial.measurement.ap is not None]
+    if not aps:
+        return []
+    last = aps[-WINDOW:]
+    return [f"best AP {max(aps):.4f}", f"mean of last {len(last)} {sum(last) / len(last):.4f}"]
+
+
+class ProgressLine:
+    """Prints :func:`progress_text`: rewrites one line on a terminal, else adds a line now and then.
+
+    Give it to :class:`Search` as ``on_change``, and call :meth:`close` at the end.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._printed = time.monotonic()
+        self._last: Search | None = None
+
+    def __call__(self, search: Search) -> None:
+        """Print if the last line is old enough."""
+        self._last = search
+        pause = TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS
+        if time.monotonic() - self._printed >= pause:
+            self._print(search)
+
+    def close(self) -> None:
+        """Print how it stands now, and end the line."""
+        if self._last is not None:
+            self._print(self._last)
+            if self._terminal:
+                self._stream.write("\n")
+                self._stream.flush()
+
+    def _print(self, search: Search) -> None:
+        session = len(search.history.sessions) - 1
+        started = search.history.sessions[session].started
+        text = progress_text(search.history.trials, search.settings.samples, session, started, time.time())
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            text = f"\r{text[:width]}\x1b[K"
+        else:
+            text += "\n"
+        self._stream.write(text)
+        self._stream.flush()
+        self._printed = time.monotonic()

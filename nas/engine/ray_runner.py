@@ -1,0 +1,309 @@
+"""The parallel runner: Ray Tune evaluates one architecture per trial in workers that live from trial to trial.
+
+Tune asks for trials through its own ``Searcher`` interface and is given a number and the decisions, nothing more. It
+decides where and when; what was proposed and what came back is the record's, so Tune's own checkpoints, loggers and
+retries are off, and its files are temporary.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import cloudpickle, tune
+from ray.exceptions import RayError, RayTaskError
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.search import Searcher
+
+from nas.engine.loop import MakeProxy, describe, measure
+from nas.engine.search import Search
+from nas.engine.trial import Trial
+from proxies.base import Measurement, Proxy
+from search_spaces.base import SearchSpace
+from search_spaces.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+STORAGE_PREFIX = ".ray-"
+OBJECT_STORE_BYTES = 128 * 2**20
+_ENVIRONMENT = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "60",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RaySettings:
+    """What each trial gets and where trials run.
+
+    Attributes:
+        workers: trials at a time; None: as many as the resources allow.
+        cpus_per_trial: CPU cores, and torch threads, of a worker.
+        gpus_per_trial: GPUs of a worker, fractions allowed (bookkeeping only: memory is not limited); None: one where
+            the cluster has GPUs, else none.
+        address: of a running Ray cluster; None starts Ray on this machine, reachable from this machine only.
+
+    Raises:
+        ConfigError: a number is out of range.
+    """
+
+    workers: int | None = None
+    cpus_per_trial: int = 1
+    gpus_per_trial: float | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"runner workers is {self.workers}; it must be at least 1, or null.")
+        if self.cpus_per_trial < 1:
+            raise ConfigError(f"runner cpus_per_trial is {self.cpus_per_trial}; it must be at least 1.")
+        if self.gpus_per_trial is not None and self.gpus_per_trial < 0:
+            raise ConfigError(f"runner gpus_per_trial is {self.gpus_per_trial}; it must not be negative, or null.")
+
+
+def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> None:
+    """Evaluate trials in Ray workers until the search has none left; :attr:`Search.stop_reason` then says why.
+
+    A Ray session that is already there is used and left running; else one is started and shut down, whatever happens.
+
+    Args:
+        search: hands out the trials and takes in the results.
+        make_proxy: called once in every worker.
+        settings: resources and address.
+
+    Raises:
+        ConfigError: the resources do not suffice for one trial, the cluster does not answer, or the proxy cannot be
+            built in a worker.
+        RecordError: the record cannot be written.
+    """
+    if search.stop_reason is not None:
+        return
+    with _environment(), _ray_session(settings), _storage(search.folder) as storage:
+        resources, workers = _resources(settings)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
+        searcher = _SearchOfTune(search)
+        try:
+            tune.run(
+                _evaluator(search.space, make_proxy, settings.cpus_per_trial),
+                name="search",
+                storage_path=str(storage),
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=workers,
+                resources_per_trial=resources,
+                reuse_actors=True,
+                callbacks=[_Failures(searcher)],
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_one_folder,
+                raise_on_failed_trial=False,
+                verbose=0,
+            )
+        except _Abort as abort:
+            raise abort.error from None
+
+
+class _Abort(BaseException):
+    """Carries an error of the search through Tune, which logs and swallows any ``Exception`` of a searcher."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _aborting() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise _Abort(error) from error
+
+
+class _SearchOfTune(Searcher):
+    """The search as Tune sees it."""
+
+    def __init__(self, search: Search) -> None:
+        super().__init__()
+        self._search = search
+        self._running: dict[str, Trial] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's configuration; None while only running trials can bring more."""
+        with _aborting():
+            trial = self._search.next_trial()
+            if trial is None:
+                return Searcher.FINISHED if self._search.stop_reason is not None else None
+        self._running[trial_id] = trial
+        return {"number": trial.number, "decisions": json.dumps(trial.decisions), "seed": trial.seed}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Pass a result on; a failure comes with its reason through :class:`_Failures`."""
+        if result is None:
+            return
+        with _aborting():
+            if "no_proxy" in result:
+                raise ConfigError(f"the proxy cannot be built in a worker: {result['no_proxy']}")
+            measurement = Measurement.from_dict(json.loads(result["measurement"]))
+            self._search.finish(self._running.pop(trial_id), measurement, result["started"])
+
+    def on_trial_error(self, trial_id: str, reason: str) -> None:
+        """A trial lost its worker; a retry is a new trial of Tune."""
+        with _aborting():
+            self._search.fail(self._running.pop(trial_id), reason)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the record has it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see :meth:`save`."""
+
+
+class _Failures(tune.Callback):
+    """Tells the searcher why a trial failed, which Tune's ``Searcher`` interface does not."""
+
+    def __init__(self, searcher: _SearchOfTune) -> None:
+        self._searcher = searcher
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        """Called by Tune after the searcher's ``on_trial_complete``."""
+        self._searcher.on_trial_error(trial.trial_id, _reason(trial))
+
+
+def _evaluator(space: SearchSpace, make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
+    """The class whose instances are the workers; one step is one trial."""
+
+    class Evaluator(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            torch.set_num_threads(threads)
+            self.proxy: Proxy | None = None
+            try:
+                self.proxy = make_proxy()
+            except Exception as error:
+                self.no_proxy = describe(error)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return True
+
+        def step(self) -> dict[str, Any]:
+            if self.proxy is None:
+                return {"done": True, "no_proxy": self.no_proxy}
+            started = time.time()
+            architecture = space.decode(tuple(json.loads(self.config["decisions"])))
+            measurement = measure(self.proxy, architecture, self.config["seed"])
+            return {"done": True, "started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
+
+    return Evaluator
+
+
+def _reason(trial: TuneTrial) -> str:
+    path = Path(trial.pickled_error_file) if trial.run_metadata.pickled_error_filename else None
+    error = cloudpickle.loads(path.read_bytes()) if path is not None and path.exists() else None
+    if isinstance(error, RayTaskError):
+        return describe(error.cause if isinstance(error.cause, BaseException) else error)
+    return "the worker process died (it was killed, crashed, or ran out of memory)."
+
+
+def _trial_name(trial: TuneTrial) -> str:
+    return str(trial.trial_id)
+
+
+def _one_folder(trial: TuneTrial) -> str:
+    """One folder for all trials: only errors leave a file there, and they are read at once."""
+    return "trial"
+
+
+def _resources(settings: RaySettings) -> tuple[dict[str, float], int]:
+    """What one trial takes, and how many run at a time."""
+    total = ray.cluster_resources()
+    cpus, gpus = total.get("CPU", 0.0), total.get("GPU", 0.0)
+    gpus_per_trial = min(gpus, 1.0) if settings.gpus_per_trial is None else settings.gpus_per_trial
+    fitting = int(cpus // settings.cpus_per_trial)
+    if gpus_per_trial:
+        fitting = min(fitting, int(gpus / gpus_per_trial + 1e-9))
+    if not fitting:
+        raise ConfigError(
+            f"runner cpus_per_trial {settings.cpus_per_trial} and gpus_per_trial {gpus_per_trial:g} exceed what Ray "
+            f"has: {cpus:g} CPUs and {gpus:g} GPUs; lower them."
+        )
+    return {"cpu": settings.cpus_per_trial, "gpu": gpus_per_trial}, min(settings.workers or fitting, fitting)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Ray's and Tune's switches, for as long as they are needed."""
+    before = dict(os.environ)
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _ray_session(settings: RaySettings) -> Iterator[None]:
+    """Ray for the time of the search, silent."""
+    if ray.is_initialized():
+        yield
+        return
+    files = tempfile.mkdtemp(prefix="ray-")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _start_ray(settings, files)
+            yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(files, ignore_errors=True)
+
+
+def _start_ray(settings: RaySettings, files: str) -> None:
+    python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    local = {
+        "address": "local",
+        "include_dashboard": False,
+        "num_cpus": settings.workers and settings.workers * settings.cpus_per_trial,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": files,
+    }
+    try:
+        ray.init(
+            **({"address": settings.address} if settings.address else local),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"PYTHONPATH": python_path}},
+        )
+    except (ConnectionError, RayError, OSError, RuntimeError, ValueError) as error:
+        where = f"the cluster at {settings.address!r}" if settings.address else "Ray on this machine"
+        raise ConfigError(f"{where} cannot be used: {describe(error)}; check runner address.") from None
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[Path]:
+    """A temporary folder for Tune in the run folder; what a killed search left there is removed."""
+    for left in folder.glob(f"{STORAGE_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    storage = Path(tempfile.mkdtemp(prefix=STORAGE_PREFIX, dir=folder.absolute()))
+    try:
+        yield storage
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)

@@ -1,0 +1,237 @@
+"""The record's file: one SQLite database of checksummed rows that is only ever appended to.
+
+A row is one event of a search. What an event means is :mod:`nas.engine.record`'s business; this module keeps rows
+whole. Every append is one transaction in rollback-journal mode, synchronised to the disk before it returns, so a
+killed process leaves either all of it or nothing, and one file at rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from nas.engine.disk import connect, locked, sentences, sync_folder
+from nas.engine.rows import Event, from_rows, to_row
+from search_spaces.errors import RecordError
+
+RECORD_NAME = "record.db"
+SCHEMA_VERSION = 1
+
+_CREATE = "CREATE TABLE events (number INTEGER PRIMARY KEY, payload BLOB NOT NULL, checksum TEXT NOT NULL)"
+
+
+class Store:
+    """The record of one run folder, open for appending; the folder is locked until :meth:`close`.
+
+    Attributes:
+        folder: the run folder.
+        events: what the record held when it was opened, the new session included.
+        warnings: sentences about what was dropped on opening.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: int) -> None:
+        self.folder = folder
+        self.events: list[Event] = []
+        self.warnings: list[str] = []
+        self._connection = connection
+        self._lock = lock
+        self._rows = 0
+
+    @classmethod
+    def create(cls, folder: Path, identity: Event, config: Event, provenance: Event) -> Store:
+        """Begin the record of a new search in ``folder``, which is made if need be.
+
+        Args:
+            folder: the run folder.
+            identity: what makes the search this one (space, controller, proxy, data, seed); resuming compares it.
+            config: the resolved configuration.
+            provenance: commit, versions, device, data set fingerprint.
+
+        Raises:
+            RecordError: the folder holds a record, is in use by another search, or cannot be written.
+        """
+        path = folder / RECORD_NAME
+        with sentences(path):
+            folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder) as lock:
+            if path.exists():
+                raise RecordError(
+                    f"run folder {folder} already holds a record; resume it or choose another run folder."
+                )
+            fresh = folder / f"{RECORD_NAME}.new"
+            with sentences(path):
+                fresh.unlink(missing_ok=True)
+                fresh.touch()
+                _initialise(fresh, _session(identity, config, provenance))
+                os.replace(fresh, path)
+                sync_folder(folder)
+            return cls._load(folder, lock)
+
+    @classmethod
+    def open(cls, folder: Path, identity: Event, config: Event, provenance: Event) -> Store:
+        """Go on with the record in ``folder`` in a new session; arguments as in :meth:`create`.
+
+        A torn last row is dropped with a warning; what it said is done again.
+
+        Raises:
+            RecordError: there is no record, it is damaged, it is another search's, or another search is using it.
+        """
+        _require_record(folder)
+        with locked(folder) as lock:
+            store = cls._load(folder, lock)
+            try:
+                _check_identity(folder, store.events, identity)
+                store._delete_torn_row()
+                session = _session(identity, config, provenance)
+                store.append([session])
+                store.events.append(session)
+            except BaseException:
+                store._connection.close()
+                raise
+            return store
+
+    @classmethod
+    def _load(cls, folder: Path, lock: int) -> Store:
+        connection = connect(folder / RECORD_NAME)
+        try:
+            store = cls(folder, connection, lock)
+            store.events, store.warnings = _read(connection, folder / RECORD_NAME)
+        except BaseException:
+            connection.close()
+            raise
+        store._rows = len(store.events)
+        return store
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Write the events in one transaction; on return they are on the disk.
+
+        Raises:
+            RecordError: they cannot be written (a full disk, say); the record then holds none of them, and all that
+                it held before.
+        """
+        rows = [to_row(self._rows + 1 + at, event) for at, event in enumerate(events)]
+        with self._transaction():
+            self._connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+        self._rows += len(rows)
+
+    def close(self) -> None:
+        """Close the file and unlock the folder; a second call does nothing."""
+        self._connection.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _delete_torn_row(self) -> None:
+        """The one deletion there is: the row after the last whole one, so that its number can be used again."""
+        if self.warnings:
+            with self._transaction():
+                self._connection.execute("DELETE FROM events WHERE number > ?", (self._rows,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with sentences(self.folder / RECORD_NAME):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                raise
+
+
+def read_events(folder: Path) -> tuple[list[Event], list[str]]:
+    """All whole rows of a run folder's record and the warnings about it; works while the search is running.
+
+    Raises:
+        RecordError: there is no record, or it is damaged.
+    """
+    _require_record(folder)
+    path = folder / RECORD_NAME
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        return _read(connection, path)
+    finally:
+        connection.close()
+
+
+def _require_record(folder: Path) -> None:
+    if not (folder / RECORD_NAME).is_file():
+        raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give the folder of a search.")
+
+
+def _initialise(path: Path, session: Event) -> None:
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute(_CREATE)
+        connection.execute("INSERT INTO events VALUES (?, ?, ?)", to_row(1, session))
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _read(connection: sqlite3.Connection, path: Path) -> tuple[list[Event], list[str]]:
+    with sentences(path):
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not tables:
+            raise RecordError(f"record {path} is not the record of a search: it has no table 'events'.")
+        if version != SCHEMA_VERSION:
+            raise RecordError(
+                f"record {path} has schema version {version}; this version of the project reads {SCHEMA_VERSION}."
+            )
+        rows = connection.execute("SELECT number, payload, checksum FROM events ORDER BY number").fetchall()
+        for (found,) in connection.execute("PRAGMA quick_check"):
+            if found != b"ok":
+                raise RecordError(f"record {path} is damaged ({found.decode()}); restore it from a copy.")
+    return from_rows(rows, path)
+
+
+def _session(identity: Event, config: Event, provenance: Event) -> Event:
+    session = {
+        "kind": "session",
+        "started": time.time(),
+        "identity": dict(identity),
+        "config": dict(config),
+        "provenance": dict(provenance),
+    }
+    return dict(json.loads(json.dumps(session, default=str)))
+
+
+def _check_identity(folder: Path, events: Sequence[Event], identity: Event) -> None:
+    wanted = json.loads(json.dumps(dict(identity), default=str))
+    for event in events:
+        if event["kind"] == "session" and (difference := _difference(event["identity"], wanted)):
+            key, there, here = difference
+            raise RecordError(
+                f"run folder {folder} holds another search: its {key} is {there!r}, here it is {here!r}; "
+                "give the same settings or another run folder."
+            )
+
+
+def _difference(there: Any, here: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """The first differing key (dotted) of two nested dictionaries, with both values."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in [*there, *(name for name in here if name not in there)]:
+            inner = f"{key}.{name}" if key else name
+            if found := _difference(there.get(name), here.get(name), inner):
+                return found
+        return None
+    return None if there == here else (key, there, here)

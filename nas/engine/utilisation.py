@@ -1,0 +1,35 @@
+"""How busy the workers were, from the record alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from nas.engine.record import Run, TrialRecord
+
+BUSY_PHASES = ("train", "evaluate")
+
+
+def busy_share(run: Run) -> float | None:
+    """Share of the warm workers' wall time spent in training and evaluation, in [0, 1]; None while unknown.
+
+    A worker is warm from the moment its first result of a session was recorded to the moment its last one was; all
+    that lies between counts as wall time: waiting for the driver, building the detector, trials without a result. The
+    phases are those the proxy measured (``Measurement.seconds``).
+    """
+    workers: dict[tuple[int, str], list[TrialRecord]] = defaultdict(list)
+    for trial in run.trials:
+        if trial.measurement is not None and trial.finished is not None:
+            workers[trial.session, trial.measurement.worker].append(trial)
+    wall = busy = 0.0
+    for trials in workers.values():
+        trials.sort(key=lambda trial: trial.finished or 0.0)
+        wall += (trials[-1].finished or 0.0) - (trials[0].finished or 0.0)
+        busy += _busy_seconds(trials[1:])
+    return busy / wall if wall > 0 else None
+
+
+def _busy_seconds(trials: Iterable[TrialRecord]) -> float:
+    return sum(
+        trial.measurement.seconds.get(phase, 0.0) for trial in trials if trial.measurement for phase in BUSY_PHASES
+    )

@@ -1,0 +1,257 @@
+"""report.html: a whole run on one page, in one file, that opens anywhere without a network."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nas.engine.record import Run, TrialState
+from nas.reporting.figures import draw_costs, draw_rewards, draw_seconds
+from nas.reporting.files import replacing
+from nas.reporting.style import STYLE
+from nas.reporting.summary import Sample, Summary, cost_points, rank, samples, summarise
+from nas.reporting.thumbnail import thumbnail
+from nas.reporting.words import (
+    duration,
+    essentials,
+    flatten,
+    limits,
+    moment,
+    number,
+    plural,
+    short_count,
+    state_sentence,
+)
+from search_spaces.architecture import Architecture
+from search_spaces.drawing import DARK, LIGHT, Theme, draw
+
+TOP = 10
+STATES = (
+    TrialState.COMPLETE,
+    TrialState.FAILED,
+    TrialState.INFEASIBLE,
+    TrialState.DUPLICATE,
+    TrialState.RUNNING,
+)
+
+Draw = Callable[[Path, Theme], None]
+
+
+def write_report(run: Run, folder: str | Path) -> Path:
+    """Write ``report.html`` into the run folder and return its path; the earlier one is replaced in one step.
+
+    Works for a run that is under way and for one without any trial.
+
+    Raises:
+        RecordError: the file cannot be written.
+    """
+    path = Path(folder) / "report.html"
+    with replacing(path) as temporary:
+        temporary.write_text(render_report(run, Path(folder).resolve().name), encoding="utf-8")
+    return path
+
+
+def render_report(run: Run, name: str) -> str:
+    """The page as HTML; ``name`` is what the run is called. Everything from the record is escaped."""
+    summary = summarise(run)
+    sections = [
+        _heading(run, summary, name),
+        _numbers(summary),
+        _warnings(run),
+        _rewards(run, summary),
+        _best(summary),
+        _note(limits(summary)),
+        _top(run),
+        _costs(run),
+        _time(run, summary),
+        _failures(summary),
+        _settings(run),
+        _provenance(run),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(section for section in sections if section)
+        + f"\n<footer>Written {moment(time.time())} from the record of the run.</footer>\n</body>\n</html>\n"
+    )
+
+
+def _heading(run: Run, summary: Summary, name: str) -> str:
+    config = run.sessions[-1].config if run.sessions else {}
+    parts = " \u00b7 ".join(f"{key} {value}" for key, value in essentials(config).items() if key != "samples")
+    return (
+        f"<header>\n<h1>{escape(name)}</h1>\n"
+        f'<p class="state">{escape(state_sentence(summary))}</p>\n'
+        f'<p class="quiet small">{escape(parts)}</p>\n</header>'
+    )
+
+
+def _numbers(summary: Summary) -> str:
+    if summary.state == "empty":
+        return ""
+    best = summary.best
+    facts = [("best reward", number(best.reward if best else None))]
+    measured = best.trial.measurement if best else None
+    if best and measured and measured.ap is not None and measured.ap != best.reward:
+        facts.append(("its AP", number(measured.ap)))
+    facts.append(("mean reward", number(summary.mean_reward)))
+    if summary.counts[TrialState.COMPLETE] > summary.recent:
+        facts.append((f"mean of the last {summary.recent}", number(summary.recent_mean)))
+    facts += [(state.value, f"{summary.counts[state]:,}") for state in STATES if summary.counts[state]]
+    if summary.wall_seconds > 0:
+        facts.append(("wall time", duration(summary.wall_seconds)))
+    if summary.trials_per_hour is not None:
+        facts.append(("trials per hour", f"{summary.trials_per_hour:,.0f}"))
+    if summary.busy_share is not None:
+        facts.append(("workers busy", f"{summary.busy_share:.0%}"))
+    rows = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in facts)
+    return f'<dl class="numbers">{rows}</dl>'
+
+
+def _warnings(run: Run) -> str:
+    return _note(run.warnings, "note warning") if run.warnings else ""
+
+
+def _rewards(run: Run, summary: Summary) -> str:
+    if not summary.evaluated:
+        return ""
+    known = summary.counts[TrialState.DUPLICATE]
+    text = f"{plural(known, 'proposal')} met a known architecture; nothing new was measured, so no dot is drawn."
+    return _section("Rewards", _figure(lambda path, theme: draw_rewards(run, path, theme), text if known else ""))
+
+
+def _best(summary: Summary) -> str:
+    if summary.best is None:
+        return ""
+    best = summary.best
+    architecture = best.architecture
+    caption = (
+        f"Trial {best.trial.number}, reward {number(best.reward)}, fingerprint {best.trial.fingerprint}. "
+        "Left to right: the order in which blocks are built; bottom to top: feature levels, fine to coarse."
+    )
+    return _section(
+        "Best architecture",
+        _figure(lambda path, theme: draw(architecture, path, theme=theme), caption, "wide", _describe(architecture)),
+    )
+
+
+def _describe(architecture: Architecture) -> str:
+    order = ", ".join(f"L{node.level}{'*' if node.is_output else ''}" for node in architecture.nodes)
+    return f"Blocks in order, outputs with a star: {order}."
+
+
+def _top(run: Run) -> str:
+    best = rank(samples(run))[:TOP]
+    if not best:
+        return ""
+    columns = ("trial", "reward", "AP", "parameters", "multiply-adds", "time")
+    header = _row([*((column, "right") for column in columns), ("architecture", "")], "th")
+    body = "\n".join(_sample_row(sample) for sample in best)
+    title = f"The best {len(best)}" if len(best) > 1 else "The only sample"
+    return _section(
+        title, f'<div class="scroll"><table class="trials"><thead>{header}</thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _sample_row(sample: Sample) -> str:
+    measured = sample.trial.measurement
+    cells = [
+        str(sample.trial.number),
+        number(sample.reward),
+        number(measured.ap if measured else None),
+        short_count(measured.params) if measured else "\u2013",
+        short_count(measured.multiply_adds) if measured else "\u2013",
+        duration(sum(measured.seconds.values())) if measured else "\u2013",
+    ]
+    drawn = f'<td title="{escape(sample.trial.fingerprint)}">{thumbnail(sample.architecture)}</td>'
+    return "<tr>" + "".join(f'<td class="right">{escape(cell)}</td>' for cell in cells) + drawn + "</tr>"
+
+
+def _costs(run: Run) -> str:
+    if not cost_points(run):
+        return ""
+    text = "Every complete trial. A trial on the front has no other that is both cheaper and better."
+    return _section("Accuracy against cost", _figure(lambda path, theme: draw_costs(run, path, theme), text))
+
+
+def _time(run: Run, summary: Summary) -> str:
+    if not summary.seconds_by_phase:
+        return ""
+    total = sum(summary.seconds_by_phase.values())
+    phases = ", ".join(f"{phase} {duration(seconds)}" for phase, seconds in summary.seconds_by_phase.items())
+    text = f"Compute of all trials: {duration(total)} ({phases})."
+    if summary.busy_share is not None:
+        text += f" Workers spent {summary.busy_share:.1%} of their wall time in training and evaluation."
+    return _section("Where the time went", _figure(lambda path, theme: draw_seconds(run, path, theme), text))
+
+
+def _failures(summary: Summary) -> str:
+    if not summary.failures:
+        return ""
+    rows = "".join(_row([(f"{count:,}", "right"), (reason, "")], "td") for reason, count in summary.failures)
+    return _section("Failures", f'<div class="scroll"><table>{rows}</table></div>')
+
+
+def _settings(run: Run) -> str:
+    if not run.sessions:
+        return ""
+    return _details("Configuration", _table(flatten(run.sessions[-1].config)))
+
+
+def _provenance(run: Run) -> str:
+    if not run.sessions:
+        return ""
+    sessions = [(f"session {at}", f"started {moment(session.started)}") for at, session in enumerate(run.sessions)]
+    last = run.sessions[-1]
+    seed: Mapping[str, Any] = {"seed": last.config["seed"]} if "seed" in last.config else {}
+    return _details("Provenance", _table([*sessions, *flatten({**last.provenance, **seed})]))
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>"
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details>\n<summary>{escape(title)}</summary>\n{body}\n</details>"
+
+
+def _note(sentences: Sequence[str], classes: str = "note") -> str:
+    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    return f'<aside class="{classes} small">{paragraphs}</aside>'
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    body = "".join(_row([(key, ""), (value, "")], "td") for key, value in rows)
+    return f'<table class="settings">{body}</table>'
+
+
+def _row(cells: Sequence[tuple[str, str]], tag: str) -> str:
+    """A table row of (text, CSS class) cells."""
+    inner = "".join(
+        f'<{tag} class="{name}">{escape(text)}</{tag}>' if name else f"<{tag}>{escape(text)}</{tag}>"
+        for text, name in cells
+    )
+    return f"<tr>{inner}</tr>"
+
+
+def _figure(draw_to: Draw, caption: str = "", classes: str = "", alternative: str = "") -> str:
+    """A picture embedded twice, as SVG data, for light and dark pages."""
+    light, dark = _data_uri(draw_to, LIGHT), _data_uri(draw_to, DARK)
+    text = f'<p class="quiet small">{escape(caption)}</p>' if caption else ""
+    return (
+        f'<figure class="{classes}"><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{light}" alt="{escape(alternative or caption)}"></picture></figure>{text}'
+    )
+
+
+def _data_uri(draw_to: Draw, theme: Theme) -> str:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "figure.svg"
+        draw_to(path, theme)
+        return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

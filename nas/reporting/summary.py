@@ -1,0 +1,185 @@
+"""What a run's record says, in numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nas.engine.record import Run, TrialRecord, TrialState
+from nas.engine.utilisation import busy_share
+from search_spaces.architecture import Architecture
+
+FAILURES = (TrialState.FAILED, TrialState.INFEASIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A complete trial: what was evaluated and the reward it got."""
+
+    trial: TrialRecord
+    architecture: Architecture
+    reward: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostPoint:
+    """What trial ``number`` costs, in multiply-adds of one proxy image, and its AP."""
+
+    number: int
+    multiply_adds: int
+    ap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in numbers; None where the record cannot tell yet.
+
+    Attributes:
+        counts: trials by state; every state has an entry.
+        wanted: how many architectures the search is to evaluate.
+        best: the sample with the highest reward, the earliest of equals.
+        mean_reward: over all samples.
+        recent_mean: over the last ``recent`` samples.
+        recent: the window of :func:`window_size`.
+        wall_seconds: from each session's start to its last result, pauses between sessions left out.
+        trials_per_hour: evaluated trials (complete or failed) per hour of that.
+        busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
+        seconds_by_phase: compute of all measured trials.
+        failures: (reason, count), the most frequent first.
+    """
+
+    counts: Mapping[TrialState, int]
+    wanted: int | None
+    best: Sample | None
+    mean_reward: float | None
+    recent_mean: float | None
+    recent: int
+    wall_seconds: float
+    trials_per_hour: float | None
+    busy_share: float | None
+    seconds_by_phase: Mapping[str, float]
+    failures: tuple[tuple[str, int], ...]
+
+    @property
+    def evaluated(self) -> int:
+        """Architectures that a proxy evaluated, with a result or without; duplicates and infeasible ones were not."""
+        return self.counts[TrialState.COMPLETE] + self.counts[TrialState.FAILED]
+
+    @property
+    def state(self) -> str:
+        """``"empty"``, ``"under way"``, ``"finished"`` or ``"not finished"``, as far as a record can say."""
+        if not any(self.counts.values()):
+            return "empty"
+        if self.wanted is not None and self.evaluated >= self.wanted:
+            return "finished"
+        return "under way" if self.counts[TrialState.RUNNING] else "not finished"
+
+
+def summarise(run: Run) -> Summary:
+    """All numbers of :class:`Summary`; a run without trials or sessions is fine."""
+    measured = samples(run)
+    rewards = [sample.reward for sample in measured]
+    recent = window_size(len(rewards))
+    tried = Counter(trial.state for trial in run.trials)
+    counts = {state: tried[state] for state in TrialState}
+    wall = wall_seconds(run)
+    evaluated = counts[TrialState.COMPLETE] + counts[TrialState.FAILED]
+    wanted = run.sessions[-1].config.get("samples") if run.sessions else None
+    return Summary(
+        counts=counts,
+        wanted=wanted,
+        best=best_sample(measured),
+        mean_reward=_mean(rewards),
+        recent_mean=_mean(rewards[-recent:]),
+        recent=recent,
+        wall_seconds=wall,
+        trials_per_hour=3600.0 * evaluated / wall if wall > 0 else None,
+        busy_share=busy_share(run),
+        seconds_by_phase=seconds_by_phase(run.trials),
+        failures=failure_reasons(run.trials),
+    )
+
+
+def samples(run: Run) -> list[Sample]:
+    """The complete trials, by number. Duplicates are not samples: nothing was measured anew."""
+    return [
+        Sample(trial, trial.architecture, trial.reward)
+        for trial in run.trials
+        if trial.state is TrialState.COMPLETE and trial.architecture is not None and trial.reward is not None
+    ]
+
+
+def rank(measured: Sequence[Sample]) -> list[Sample]:
+    """Samples by reward, the highest first; of equals, the earlier."""
+    return sorted(measured, key=lambda sample: (-sample.reward, sample.trial.number))
+
+
+def best_sample(measured: Sequence[Sample]) -> Sample | None:
+    """The first of :func:`rank`; None when there is no sample yet."""
+    return next(iter(rank(measured)), None)
+
+
+def window_size(count: int) -> int:
+    """Width of the running mean for ``count`` samples: an eighth of them, between 5 and 200."""
+    return min(200, max(5, count // 8))
+
+
+def running_mean(values: Sequence[float], window: int) -> list[float]:
+    """The mean of the last ``window`` values at every position (of fewer at the beginning)."""
+    means, total = [], 0.0
+    for at, value in enumerate(values):
+        total += value - (values[at - window] if at >= window else 0.0)
+        means.append(total / min(at + 1, window))
+    return means
+
+
+def cost_points(run: Run) -> list[CostPoint]:
+    """The samples that have an AP, by trial number."""
+    measured = ((sample.trial.number, sample.trial.measurement) for sample in samples(run))
+    return [CostPoint(number, m.multiply_adds, m.ap) for number, m in measured if m is not None and m.ap is not None]
+
+
+def pareto_front(points: Sequence[CostPoint]) -> list[CostPoint]:
+    """Those of which no other has at most the multiply-adds and at least the AP, cheapest first."""
+    front: list[CostPoint] = []
+    for point in sorted(points, key=lambda point: (point.multiply_adds, -point.ap, point.number)):
+        if not front or point.ap > front[-1].ap:
+            front.append(point)
+    return front
+
+
+def wall_seconds(run: Run) -> float:
+    """Time from the start of every session to its last result, in seconds."""
+    last = {index: session.started for index, session in enumerate(run.sessions)}
+    for trial in run.trials:
+        if trial.finished is not None and trial.session in last:
+            last[trial.session] = max(last[trial.session], trial.finished)
+    return sum(last[index] - session.started for index, session in enumerate(run.sessions))
+
+
+def seconds_by_phase(trials: Sequence[TrialRecord]) -> dict[str, float]:
+    """Compute by phase over all trials that were measured, in seconds; duplicates cost nothing."""
+    total: Counter[str] = Counter()
+    for trial in trials:
+        if trial.measurement is not None and trial.state is not TrialState.DUPLICATE:
+            total.update(trial.measurement.seconds)
+    return dict(total)
+
+
+def failure_reasons(trials: Sequence[TrialRecord]) -> tuple[tuple[str, int], ...]:
+    """(first line of the reason, count), most frequent first; reasons that differ in numbers alone are one."""
+    examples: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for trial in trials:
+        if trial.state in FAILURES:
+            reason = ((trial.error or "").strip() or "no reason was recorded").splitlines()[0]
+            kind = re.sub(r"\d+(\.\d+)?", "#", reason)
+            examples.setdefault(kind, reason)
+            counts[kind] += 1
+    return tuple((examples[kind], count) for kind, count in counts.most_common())
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,131 @@
+"""The training loop: batches in, a trained detector out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.datasets.augment import AugmentSettings, training_batch
+from nas.datasets.dataset import DetectionData
+from nas.detectors import Detector
+from nas.training.schedule import Schedule
+from search_spaces.errors import ConfigError
+
+Batch = tuple[Tensor, Sequence[Mapping[str, Tensor]]]
+_STEPS_BETWEEN_CHECKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserSettings:
+    """Stochastic gradient descent.
+
+    Attributes:
+        momentum, nesterov: of the gradient.
+        weight_decay: on convolution kernels only, not on biases or batch normalisation.
+        clip_norm: longest allowed gradient over all parameters; None does not clip.
+        ema_decay: the trained weights are their exponential moving average with this decay; None takes the last ones.
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 4e-5
+    clip_norm: float | None = 10.0
+    ema_decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.momentum < 1 or self.weight_decay < 0:
+            raise ConfigError(
+                f"momentum is {self.momentum} and weight_decay {self.weight_decay}; momentum lies in 0 to 1 (not 1), "
+                f"weight_decay must not be negative."
+            )
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ConfigError(f"clip_norm is {self.clip_norm}; it must be positive, or null for no clipping.")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ConfigError(f"ema_decay is {self.ema_decay}; it lies between 0 and 1, or is null for none.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training gave.
+
+    Attributes:
+        losses: the sum of the losses at each step that was made.
+        diverged: whether a loss was not finite; training stopped there.
+    """
+
+    losses: tuple[float, ...]
+    diverged: bool
+
+
+def train(
+    detector: Detector, batches: Iterable[Batch], schedule: Schedule, settings: OptimiserSettings
+) -> TrainingResult:
+    """Train for ``schedule.steps`` steps, or until the batches end or the loss is not finite.
+
+    The loss is looked at every few steps, so a device that works ahead of Python is not held up at each.
+    """
+    detector.train()
+    optimiser = _optimiser(detector, settings)
+    average = _average(detector, settings.ema_decay)
+    losses: list[Tensor] = []
+    for step, (images, targets) in zip(range(schedule.steps), batches):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate(step)
+        loss = torch.stack(list(detector.loss(detector(images), targets).values())).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        if settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(detector.parameters(), settings.clip_norm)
+        optimiser.step()
+        if average is not None:
+            average.update_parameters(detector)
+        losses.append(loss.detach())
+        if (step + 1) % _STEPS_BETWEEN_CHECKS == 0 and not math.isfinite(losses[-1].item()):
+            break
+    values = tuple(torch.stack(losses).tolist()) if losses else ()
+    if average is not None:
+        detector.load_state_dict(average.module.state_dict())
+    return TrainingResult(values, diverged=not all(map(math.isfinite, values)))
+
+
+def batches(
+    data: DetectionData,
+    indices: Sequence[int],
+    batch_size: int,
+    settings: AugmentSettings,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> Iterator[Batch]:
+    """Training batches without end: every epoch has its own order and variation, all from the seed.
+
+    A last batch that would be smaller than ``batch_size`` is filled up from the next epoch.
+    """
+    rng = np.random.default_rng(seed)
+    waiting: list[int] = []
+    while True:
+        while len(waiting) < batch_size:
+            waiting.extend(rng.permutation(np.asarray(indices)).tolist())
+        taken, waiting = waiting[:batch_size], waiting[batch_size:]
+        yield training_batch(data, taken, rng, settings, device)
+
+
+def _optimiser(detector: nn.Module, settings: OptimiserSettings) -> torch.optim.SGD:
+    kernels = [parameter for parameter in detector.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in detector.parameters() if parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    # the schedule sets the learning rate before each step
+    return torch.optim.SGD(groups, lr=0.0, momentum=settings.momentum, nesterov=settings.nesterov, fused=True)
+
+
+def _average(detector: nn.Module, decay: float | None) -> torch.optim.swa_utils.AveragedModel | None:
+    """Moving average of the weights; the statistics of batch normalisation are averaged along with them."""
+    if decay is None:
+        return None
+    return torch.optim.swa_utils.AveragedModel(
+        detector, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay), use_buffers=True
+    )

@@ -1,0 +1,148 @@
+"""Does the proxy carry signal? Random architectures, each measured with several seeds.
+
+    python results/proxy_signal/measure.py --architectures 16 --seeds 2 --workers 2 --out results/proxy_signal
+
+Prints and writes the Spearman correlation of AP between seeds, the spread of AP between architectures against that
+between seeds, and the seconds that an architecture takes. The files are ``measurements.csv`` (a row per evaluation)
+and ``summary.json``. ``--set`` changes a setting of the proxy: ``--set steps=200 scaling.head_depth=2``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import proxies
+import search_spaces
+
+FIELDS = ("architecture", "fingerprint", "seed", "ap", "params", "multiply_adds", "build", "train", "evaluate", "error")
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure, write the files, print the summary."""
+    arguments = _arguments()
+    settings = _nested(arguments.set)
+    proxies.build("detection", **settings).prepare()
+    tasks = [
+        (settings, arguments.first + number, seed)
+        for seed in range(arguments.seeds)
+        for number in range(arguments.architectures)
+    ]
+    rows = _run(tasks, arguments.workers)
+    summary = {**summarise(rows), "settings": settings, "command": " ".join(sys.argv)}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with (arguments.out / "measurements.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: (row["architecture"], row["seed"])))
+    (arguments.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(summary, indent=2))
+
+
+def measure(task: tuple[dict[str, Any], int, int]) -> Row:
+    """One evaluation; architecture number n is the first sample of a generator seeded with n."""
+    settings, number, seed = task
+    architecture = search_spaces.build("spinenet").sample(np.random.default_rng(number))
+    result = proxies.build("detection", **settings).evaluate(architecture, seed)
+    return {
+        "architecture": number,
+        "fingerprint": architecture.fingerprint,
+        "seed": seed,
+        "ap": result.ap,
+        "params": result.params,
+        "multiply_adds": result.multiply_adds,
+        **{phase: round(result.seconds.get(phase, 0.0), 2) for phase in ("build", "train", "evaluate")},
+        "error": result.error,
+    }
+
+
+def summarise(rows: list[Row]) -> dict[str, Any]:
+    """Spearman correlation (mean over pairs of seeds), standard deviations of AP and their ratio, seconds."""
+    seeds = sorted({row["seed"] for row in rows})
+    by_architecture: dict[int, dict[int, float]] = {}
+    for row in rows:
+        if row["ap"] is not None:
+            by_architecture.setdefault(row["architecture"], {})[row["seed"]] = row["ap"]
+    complete = np.asarray([[aps[seed] for seed in seeds] for aps in by_architecture.values() if len(aps) == len(seeds)])
+    seconds = [row["build"] + row["train"] + row["evaluate"] for row in rows]
+    between = float(complete.mean(axis=1).std(ddof=1))
+    within = float(np.sqrt(complete.var(axis=1, ddof=1).mean()))
+    pairs = [spearman(complete[:, a], complete[:, b]) for a, b in itertools.combinations(range(len(seeds)), 2)]
+    return {
+        "architectures": len(complete),
+        "seeds": len(seeds),
+        "failed": sum(row["ap"] is None for row in rows),
+        "spearman": round(float(np.mean(pairs)), 4),
+        "deviation_between_architectures": round(between, 5),
+        "deviation_between_seeds": round(within, 5),
+        "spread_ratio": round(between / within, 3),
+        "ap": {name: round(float(getattr(complete, name)()), 4) for name in ("min", "mean", "max")},
+        "seconds": {"mean": round(float(np.mean(seconds)), 2), "max": round(max(seconds), 2)},
+    }
+
+
+def spearman(first: np.ndarray, second: np.ndarray) -> float:
+    """Correlation of ranks; equal values share their mean rank."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return (values[:, None] > values).sum(axis=1) + ((values[:, None] == values).sum(axis=1) - 1) / 2
+
+
+def _run(tasks: list[tuple[dict[str, Any], int, int]], workers: int) -> list[Row]:
+    rows: list[Row] = []
+    started = time.monotonic()
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for row in pool.imap_unordered(measure, tasks):
+            rows.append(row)
+            passed = time.monotonic() - started
+            left = passed / len(rows) * (len(tasks) - len(rows))
+            found = row["error"] or f"AP {row['ap']:.4f}"
+            print(
+                f"{len(rows)}/{len(tasks)}  architecture {row['architecture']} seed {row['seed']}: {found}  "
+                f"{3600 * len(rows) / passed:.0f} per hour, {left:.0f} s left",
+                file=sys.stderr,
+            )
+    return rows
+
+
+def _nested(pairs: list[str]) -> dict[str, Any]:
+    """``["steps=200", "scaling.head_depth=2"]`` -> ``{"steps": 200, "scaling": {"head_depth": 2}}``."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        path, _, text = pair.partition("=")
+        *parents, last = path.split(".")
+        place = settings
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        try:
+            place[last] = json.loads(text)
+        except json.JSONDecodeError:
+            place[last] = text
+    return settings
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", type=int, default=16, help="how many random architectures")
+    parser.add_argument("--first", type=int, default=0, help="number of the first architecture")
+    parser.add_argument("--seeds", type=int, default=2, help="evaluations of each")
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the proxy")
+    parser.add_argument("--out", type=Path, default=Path("results/proxy_signal"), help="folder of the files")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Runs made up for the tests of the reporting package."""
+
+import numpy as np
+
+import search_spaces
+from nas.engine.record import Run, Session, TrialRecord, TrialState
+from proxies.base import Budget, Measurement
+
+SPACE = search_spaces.build("toy")
+ARCHITECTURES = [SPACE.sample(np.random.default_rng(seed)) for seed in range(8)]
+START = 1_760_000_000.0
+CONFIG = {
+    "space": {"name": "toy", "intermediates": [3, 4]},
+    "controller": {"name": "ppo", "learning_rate": 0.00035},
+    "proxy": {"name": "detection", "steps": 450},
+    "data": {"name": "synthetic", "root": None},
+    "samples": 24,
+    "seed": 7,
+}
+PROVENANCE = {"commit": "0123abcd", "versions": {"torch": "2.11.0"}, "device": "one processor", "data": "feed5eed"}
+
+
+def measurement(ap, multiply_adds=50_000_000, seconds=None):
+    return Measurement(
+        ap=ap,
+        params=350_000,
+        multiply_adds=multiply_adds,
+        seconds=seconds or {"build": 1.0, "train": 40.0, "evaluate": 4.0},
+        budget=Budget(128, 4, 450, 2000, 256),
+        worker="worker 0",
+    )
+
+
+def complete(number, reward, session=0, **options):
+    architecture = ARCHITECTURES[number % len(ARCHITECTURES)]
+    begun = START + 50.0 * number
+    return TrialRecord(
+        number,
+        TrialState.COMPLETE,
+        (),
+        architecture,
+        architecture.fingerprint,
+        0,
+        session,
+        started=begun,
+        finished=begun + 50.0,
+        reward=reward,
+        measurement=measurement(reward, **options),
+        attempts=1,
+    )
+
+
+def other(number, state, error=None, reward=None, session=0):
+    architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURES[number % len(ARCHITECTURES)]
+    begun = START + 50.0 * number
+    finished = None if state is TrialState.RUNNING else begun + 50.0
+    fingerprint = architecture.fingerprint if architecture else ""
+    return TrialRecord(
+        number,
+        state,
+        (),
+        architecture,
+        fingerprint,
+        0,
+        session,
+        started=begun,
+        finished=finished,
+        reward=reward,
+        error=error,
+    )
+
+
+def run_of(*trials, config=CONFIG, provenance=PROVENANCE, warnings=()):
+    return Run((Session(START, config, provenance),), tuple(trials), warnings)
+
+
+def mixed_run():
+    """Six trials: three complete (0.1, 0.3, 0.2), one failed, one duplicate of the best, one running."""
+    return run_of(
+        complete(0, 0.1, multiply_adds=10_000_000),
+        complete(1, 0.3, multiply_adds=30_000_000),
+        other(2, TrialState.FAILED, "the loss is not finite at step 12"),
+        other(3, TrialState.DUPLICATE, reward=0.9),
+        complete(4, 0.2, multiply_adds=40_000_000),
+        other(5, TrialState.RUNNING),
+    )
+
+
+def long_run(count):
+    rewards = np.random.default_rng(0).random(count)
+    return run_of(*(complete(number, float(reward)) for number, reward in enumerate(rewards)))

@@ -1,0 +1,58 @@
+"""The figures of a run, from none to thousands of trials."""
+
+import re
+
+import pytest
+from fake_runs import complete, long_run, mixed_run, other, run_of
+from PIL import Image
+
+from nas.engine.record import Run, TrialState
+from nas.reporting.figures import SAMPLE, draw_costs, draw_rewards, draw_seconds
+from search_spaces.drawing import DARK, LIGHT
+
+FIGURES = [draw_rewards, draw_costs, draw_seconds]
+RUNS = {
+    "none": Run((), ()),
+    "one": run_of(complete(0, 0.2)),
+    "running": run_of(other(0, TrialState.RUNNING)),
+    "failed": run_of(other(0, TrialState.FAILED), other(1, TrialState.INFEASIBLE)),
+    "mixed": mixed_run(),
+    "many": long_run(3000),
+}
+
+
+def count_dots(text):
+    """Marks of the samples' colour outside the legend (where a group is left open, each use is one dot)."""
+    return len(re.findall(rf"<use [^>]*fill: {SAMPLE}", text))
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("name", RUNS)
+def test_every_figure_of_every_run(draw, name, tmp_path):
+    draw(RUNS[name], tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        assert image.width > 1000
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 10, "something is drawn"
+
+
+def test_duplicates_and_running_trials_are_no_dots(tmp_path):
+    draw_rewards(mixed_run(), tmp_path / "figure.svg")
+    assert count_dots((tmp_path / "figure.svg").read_text()) == 3 + 1, "three samples and the legend's"
+
+
+def test_failed_trials_are_marked(tmp_path):
+    draw_rewards(mixed_run(), tmp_path / "mixed.svg")
+    draw_rewards(run_of(complete(0, 0.1)), tmp_path / "clean.svg")
+    assert LIGHT.output in (tmp_path / "mixed.svg").read_text()
+    assert LIGHT.output not in (tmp_path / "clean.svg").read_text()
+
+
+def test_thousands_of_dots_keep_an_svg_small(tmp_path):
+    draw_rewards(RUNS["many"], tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size < 600_000
+
+
+def test_the_dark_theme_has_dark_paper(tmp_path):
+    draw_costs(mixed_run(), tmp_path / "figure.png", DARK)
+    with Image.open(tmp_path / "figure.png") as image:
+        assert "#{:02x}{:02x}{:02x}".format(*image.convert("RGB").getpixel((2, 2))) == DARK.paper

@@ -1,0 +1,52 @@
+"""What is left in a run folder."""
+
+import json
+
+import pytest
+from fake_runs import mixed_run, run_of
+from PIL import Image
+
+import search_spaces
+from nas.engine.record import Run
+from nas.reporting import write_outputs
+from search_spaces.errors import RecordError
+
+
+def test_a_run_leaves_four_files_and_the_best_loads_again(tmp_path):
+    run = mixed_run()
+    written = write_outputs(run, tmp_path)
+    assert [path.name for path in written] == ["best.json", "best.png", "reward.png", "report.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
+    assert search_spaces.load(tmp_path / "best.json") == run.trials[1].architecture
+    notes = json.loads((tmp_path / "best.json").read_text())
+    assert notes["name"] == tmp_path.name
+    assert notes["search"] == {
+        "number": 1,
+        "reward": 0.3,
+        "ap": 0.3,
+        "fingerprint": run.trials[1].fingerprint,
+        "config": {
+            "space": "toy",
+            "controller": "ppo",
+            "proxy": "detection",
+            "data": "synthetic",
+            "samples": 24,
+            "seed": 7,
+        },
+        "commit": "0123abcd",
+    }
+    for name in ("best.png", "reward.png"):
+        with Image.open(tmp_path / name) as image:
+            image.verify()
+
+
+@pytest.mark.parametrize("run", [Run((), ()), run_of()])
+def test_without_a_complete_trial_nothing_is_best_and_nothing_is_removed(run, tmp_path):
+    (tmp_path / "best.json").write_text("of an earlier run")
+    assert [path.name for path in write_outputs(run, tmp_path)] == ["reward.png", "report.html"]
+    assert (tmp_path / "best.json").read_text() == "of an earlier run"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(RecordError, match=r"reward\.png cannot be written: No such file or directory"):
+        write_outputs(run_of(), tmp_path / "missing")

@@ -1,0 +1,148 @@
+"""report.html: complete, escaped, self-contained, replaced in one step."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
+
+from nas.engine.record import Run, TrialState
+from nas.reporting import page
+from nas.reporting.page import render_report, write_report
+from nas.reporting.words import duration, flatten, short_count
+from search_spaces.errors import RecordError
+
+VOID = {"meta", "img", "source", "path", "polygon"}
+EVIL = '<script>alert("x")</script>'
+
+
+class Checker(HTMLParser):
+    """Collects the tags and the text, and fails on tags that are not closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.links, self.words = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def parse(html):
+    checker = Checker()
+    checker.feed(html)
+    assert not checker.open
+    checker.text = " ".join(" ".join(checker.words).split())
+    return checker
+
+
+@pytest.fixture(scope="module")
+def mixed_page():
+    return render_report(mixed_run(), "my run")
+
+
+def test_it_says_what_the_run_holds(mixed_page):
+    text = parse(mixed_page).text
+    assert "The search is under way: 4 of 24 architectures evaluated, 1 trial running" in text
+    assert "space toy \u00b7 controller ppo \u00b7 proxy detection \u00b7 data synthetic \u00b7 seed 7" in text
+    for fact in ("best reward 0.300", "Trial 1, reward 0.300", "The best 3", "the loss is not finite at step 12"):
+        assert fact in text
+    for setting in ("controller.learning_rate 0.00035", "data.root null", "commit 0123abcd", "versions.torch 2.11.0"):
+        assert setting in text
+    assert "Workers spent 44.0% of their wall time" in text
+    assert "The best of 3 samples is the largest of that many noisy measurements" in text
+    assert "450 steps of 4 images at 128 px; AP on 256 images" in text
+
+
+def test_it_needs_no_network_and_no_script(mixed_page):
+    checked = parse(mixed_page)
+    assert "script" not in checked.tags
+    assert len(checked.links) == 8, "four pictures, light and dark"
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in checked.links)
+    assert not re.findall(r"https?://|url\(|@import", mixed_page)
+
+
+def test_it_is_made_for_phones_and_for_dark_rooms(mixed_page):
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in mixed_page
+    assert "@media (prefers-color-scheme: dark)" in mixed_page
+    assert mixed_page.count('media="(prefers-color-scheme: dark)"') == 4
+    assert mixed_page.count('<svg class="dag"') == 3, "one thumbnail per sample"
+
+
+def test_everything_from_outside_is_escaped():
+    config = {**CONFIG, "space": {"name": EVIL, EVIL: EVIL}, "seed": EVIL}
+    provenance = {**PROVENANCE, "commit": EVIL, EVIL: {EVIL: EVIL}}
+    trials = (complete(0, 0.1), other(1, TrialState.FAILED, EVIL))
+    html = render_report(run_of(*trials, config=config, provenance=provenance, warnings=(EVIL,)), EVIL)
+    checked = parse(html)
+    assert "<script" not in html
+    assert "script" not in checked.tags
+    assert checked.text.count(EVIL) >= 9
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (Run((), ()), "No trial has been recorded yet."),
+        (run_of(), "No trial has been recorded yet."),
+        (run_of(other(0, TrialState.RUNNING)), "under way: 0 of 24 architectures evaluated, 1 trial running"),
+        (run_of(other(0, TrialState.INFEASIBLE)), "The search is not finished: 0 of 24 architectures evaluated"),
+        (run_of(complete(0, 0.5), config={}), "The search is not finished: 1 architecture evaluated"),
+        (run_of(complete(0, 0.5), config={"samples": 1}), "The search is finished: 1 of 1 architecture evaluated."),
+    ],
+    ids=["no session", "no trial", "first running", "infeasible", "no config", "finished"],
+)
+def test_every_state_of_a_run(run, sentence):
+    assert sentence in parse(render_report(run, "run")).text
+
+
+def test_a_reward_without_training_is_said_to_be_one():
+    trial = complete(0, 0.5)
+    untrained = trial.measurement.__class__(ap=0.5)
+    record = trial.__class__(0, trial.state, (), trial.architecture, trial.fingerprint, 0, 0, 0.0, 1.0, 0.5, untrained)
+    text = parse(render_report(run_of(record), "run")).text
+    assert "does not come from training a detector" in text
+
+
+def test_a_failed_write_leaves_the_earlier_page(tmp_path, monkeypatch):
+    (tmp_path / "report.html").write_text("earlier")
+
+    def full_disk(run, name):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page, "render_report", full_disk)
+    with pytest.raises(RecordError, match=r"report\.html cannot be written: No space left on device"):
+        write_report(run_of(), tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "earlier")]
+
+
+def test_words():
+    assert [duration(seconds) for seconds in (0.42, 42, 720, 18_720, 270_000)] == [
+        "0.4 s",
+        "42 s",
+        "12 min",
+        "5.2 h",
+        "3.1 days",
+    ]
+    assert [short_count(value) for value in (0, 999, 350_000, 28_500_000, 85_400_000_000)] == [
+        "0",
+        "999",
+        "350 k",
+        "28.5 M",
+        "85.4 B",
+    ]
+    assert list(flatten({"a": {"b": 1, "c": {}}, "d": [1, 2], "e": None})) == [
+        ("a.b", "1"),
+        ("a.c", "{}"),
+        ("d", "[1, 2]"),
+        ("e", "null"),
+    ]

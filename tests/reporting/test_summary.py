@@ -1,0 +1,105 @@
+"""The numbers of a run."""
+
+import pytest
+from fake_runs import START, complete, mixed_run, other, run_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.engine.record import Run, Session, TrialState
+from nas.reporting.summary import (
+    CostPoint,
+    best_sample,
+    failure_reasons,
+    pareto_front,
+    running_mean,
+    samples,
+    summarise,
+    wall_seconds,
+    window_size,
+)
+
+
+def test_a_mixed_run():
+    summary = summarise(mixed_run())
+    assert {state.value: count for state, count in summary.counts.items()} == {
+        "running": 1,
+        "complete": 3,
+        "failed": 1,
+        "infeasible": 0,
+        "duplicate": 1,
+    }
+    assert summary.best.trial.number == 1
+    assert summary.best.reward == 0.3
+    assert summary.mean_reward == pytest.approx(0.2)
+    assert summary.evaluated == 4
+    assert summary.wall_seconds == 250.0
+    assert summary.trials_per_hour == pytest.approx(4 * 3600 / 250)
+    assert summary.seconds_by_phase == {"build": 3.0, "train": 120.0, "evaluate": 12.0}
+    assert summary.failures == (("the loss is not finite at step 12", 1),)
+    assert summary.state == "under way"
+    assert summary.busy_share == pytest.approx(88 / 200)
+
+
+def test_an_empty_run():
+    for run in (Run((), ()), run_of()):
+        summary = summarise(run)
+        assert summary.state == "empty"
+        assert summary.best is summary.mean_reward is summary.trials_per_hour is summary.busy_share is None
+        assert summary.wall_seconds == 0.0
+        assert summary.failures == ()
+
+
+def test_the_state_follows_from_what_is_wanted():
+    assert summarise(run_of(complete(0, 0.1), config={"samples": 1})).state == "finished"
+    assert summarise(run_of(complete(0, 0.1), config={"samples": 2})).state == "not finished"
+    assert summarise(run_of(complete(0, 0.1), other(1, TrialState.RUNNING), config={"samples": 2})).state == "under way"
+    assert summarise(run_of(other(0, TrialState.FAILED), config={"samples": 1})).state == "finished"
+
+
+def test_a_pause_between_sessions_is_no_wall_time():
+    sessions = (Session(START), Session(START + 10_000.0))
+    trials = (complete(0, 0.1), complete(201, 0.2, session=1))
+    assert wall_seconds(Run(sessions, trials)) == 50.0 + 100.0
+
+
+def test_the_earliest_of_equal_rewards_is_best_and_negative_rewards_count():
+    assert best_sample(samples(run_of(complete(0, -0.2), complete(1, -0.1), complete(2, -0.1)))).trial.number == 1
+
+
+def test_reasons_that_differ_in_numbers_are_one_and_only_the_first_line_counts():
+    errors = ["loss is nan at step 3", "out of memory\ntraceback", "loss is nan at step 77", None]
+    trials = [other(number, TrialState.FAILED, error) for number, error in enumerate(errors)]
+    assert failure_reasons(trials) == (
+        ("loss is nan at step 3", 2),
+        ("out of memory", 1),
+        ("no reason was recorded", 1),
+    )
+
+
+@given(st.lists(st.floats(-1, 1), max_size=60), st.integers(1, 20))
+def test_running_mean_is_the_mean_of_the_window(values, window):
+    means = running_mean(values, window)
+    for at, mean in enumerate(means):
+        part = values[max(0, at - window + 1) : at + 1]
+        assert mean == pytest.approx(sum(part) / len(part), abs=1e-9)
+    assert len(means) == len(values)
+
+
+def test_the_window_grows_with_the_run():
+    assert [window_size(count) for count in (0, 24, 400, 14_000)] == [5, 5, 50, 200]
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=40))
+def test_the_front_is_what_nothing_dominates(rows):
+    points = [CostPoint(number, cost, ap) for number, (cost, ap) in enumerate(rows)]
+    front = pareto_front(points)
+
+    def dominated(point):
+        return any(
+            (other.multiply_adds <= point.multiply_adds and other.ap >= point.ap)
+            and (other.multiply_adds, other.ap) != (point.multiply_adds, point.ap)
+            for other in points
+        )
+
+    assert {(p.multiply_adds, p.ap) for p in front} == {(p.multiply_adds, p.ap) for p in points if not dominated(p)}
+    assert [p.multiply_adds for p in front] == sorted({p.multiply_adds for p in front})
