@@ -109,7 +109,7 @@ class PolicyGradient(Controller):
         self._rng = np.random.default_rng(seed)
         self._policy = Policy(space, self._rng, method.hidden_size, method.embedding_size, method.uniform_start)
         self._sampler = Sampler(self._policy)
-        self._optimiser = torch.optim.Adam(self._policy.parameters(), lr=method.learning_rate)
+        self._optimiser = torch.optim.Adam(self._policy.parameters(), lr=method.learning_rate, fused=True)
         self._baseline = 0.0
         self._waiting: dict[int, Sample] = {}
         self._batch: list[tuple[Sample, float]] = []

@@ -22,7 +22,7 @@ class Reinforce(Method):
     name: ClassVar[str] = "reinforce"
 
     learning_rate: float = 0.002
-    entropy_weight: float = 0.02
+    entropy_weight: float = 0.05
     baseline_decay: float = 0.95
     batch_size: int = 5
 

@@ -20,8 +20,12 @@ def describe(config: Config) -> None:
     sides = np.sqrt(np.prod(notes.boxes[:, 2:] - notes.boxes[:, :2], axis=1))
     counts = np.bincount(notes.labels, minlength=len(data.class_names) + 1)[1:]
     print(f"data set {settings['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
-    print(f"  {len(data):,} images: {len(split.train):,} to train on, {len(split.reserved):,} reserved for measuring AP")
-    print(f"  {len(notes.boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" ")
+    print(
+        f"  {len(data):,} images: {len(split.train):,} to train on, {len(split.reserved):,} reserved for measuring AP"
+    )
+    print(
+        f"  {len(notes.boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" "
+    )
     print(", ".join(f"{side:.1f}" for side in np.quantile(sides, (0, 0.5, 1))) + " px")
     for label, count in sorted(enumerate(counts), key=lambda row: -row[1]):
         print(f"  {count:>8,}  {data.class_names[label]}")

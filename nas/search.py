@@ -42,8 +42,8 @@ def search(config: Config) -> None:
     folder = _folder(config)
     proxy = make_proxy()
     proxy.prepare()
-    _announce(config, space, folder)
     with _open_store(config, folder, proxy) as store:
+        _announce(config, space, folder)
         for warning in store.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         reason = _run(config, store, controller, settings, make_proxy)

@@ -7,6 +7,7 @@ overlap, make a detector look at the shape.
 
 from __future__ import annotations
 
+import colorsys
 import hashlib
 import json
 import math
@@ -124,7 +125,7 @@ def generate(
         stencil = _stencil(rng, tuple(SHAPES.values())[label], max(4.0, side * image_size))
         place = _place(rng, stencil.size, image_size, boxes, settings.max_overlap)
         if place is not None:
-            canvas.paste(_texture(rng, stencil.size, settings.textured), place, stencil)
+            canvas.paste(_texture(rng, label, stencil.size, settings.textured), place, stencil)
             boxes.append((*place, place[0] + stencil.width, place[1] + stencil.height))
             labels.append(label + 1)
     pixels = np.asarray(canvas, dtype=np.float32) + rng.normal(0, settings.noise, (image_size, image_size, 1))
@@ -132,14 +133,16 @@ def generate(
     return image, np.asarray(boxes, dtype=np.float32).reshape(-1, 4), np.asarray(labels, dtype=np.int64)
 
 
-def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
-    red, green, blue = rng.integers(0, 256, 3).tolist()
+def _colour(rng: np.random.Generator, saturation: float) -> tuple[int, int, int]:
+    """A random hue; saturation 0 is grey, 1 is pure."""
+    value = rng.uniform(0.6, 1.0) if saturation > 0.5 else rng.uniform(0.2, 0.7)
+    red, green, blue = (round(255 * channel) for channel in colorsys.hsv_to_rgb(rng.random(), saturation, value))
     return red, green, blue
 
 
 def _background(rng: np.random.Generator, size: int) -> Image.Image:
     """A smooth random colour field."""
-    coarse = rng.integers(40, 216, (3, 3, 3)).astype(np.uint8)
+    coarse = np.asarray([_colour(rng, 0.3) for _ in range(9)], dtype=np.uint8).reshape(3, 3, 3)
     return Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
 
 
@@ -149,16 +152,16 @@ def _draw_clutter(canvas: Image.Image, rng: np.random.Generator, strokes: int) -
         start = rng.random(2) * canvas.width
         steps = rng.normal(0, canvas.width / 8, (3, 2))
         points = [tuple(point) for point in (start + np.cumsum(steps, axis=0)).tolist()]
-        draw.line(points, fill=_colour(rng), width=int(rng.integers(1, max(2, canvas.width // 40) + 1)))
+        draw.line(points, fill=_colour(rng, 0.3), width=int(rng.integers(1, max(2, canvas.width // 40) + 1)))
 
 
-def _texture(rng: np.random.Generator, size: tuple[int, int], textured: float) -> Image.Image:
-    """A plain patch, or one in two colours: stripes across or along, or a chequered pattern."""
-    first, second = (np.asarray(_colour(rng), dtype=np.uint8) for _ in range(2))
-    kind = rng.integers(1, 4) if rng.random() < textured else 0
+def _texture(rng: np.random.Generator, label: int, size: tuple[int, int], textured: float) -> Image.Image:
+    """A plain patch, or the class's pattern in two colours: stripes across or along, or a chequered one."""
+    first, second = (np.asarray(_colour(rng, 0.9), dtype=np.uint8) for _ in range(2))
+    kind = 1 + label % 3 if rng.random() < textured else 0
     period = max(2, round(max(size) * rng.uniform(0.08, 0.25)))
     rows, columns = (np.arange(size[1]) // period)[:, None], (np.arange(size[0]) // period)[None, :]
-    pattern = (rows * int(kind in (1, 3)) + columns * int(kind in (2, 3))) % 2
+    pattern = (rows * (kind in (1, 3)) + columns * (kind in (2, 3))) % 2
     return Image.fromarray(np.where(pattern[..., None] == 0, first, second).astype(np.uint8))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from nas.detectors.blocks import ConvNorm, activate, block_group
-from nas.detectors.resample import FanOut, Size, Widen, feature_size, max_pool
+from nas.detectors.pointwise import PointwiseSum
+from nas.detectors.resample import FanOut, Size, feature_size, max_pool, resample
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 
@@ -32,8 +33,8 @@ class Stem(nn.Module):
 class Backbone(nn.Module):
     """Every live block of an architecture, its connections, and a 1x1 projection for each output block.
 
-    Submodules are keyed by node index: ``groups`` (the blocks), ``fan_outs`` (by parent), ``widens`` (by
-    "parent-target"); ``endpoints`` by level.
+    Submodules by node index: ``groups`` (the blocks), ``fan_outs`` (the narrow ends of the connections that leave a
+    node), ``merges`` (the wide ends of those that reach it); by level: ``endpoints``.
     """
 
     def __init__(self, architecture: Architecture, scaling: Scaling) -> None:
@@ -43,25 +44,43 @@ class Backbone(nn.Module):
         self.stem = Stem(scaling)
         self.groups = nn.ModuleDict()
         self.fan_outs = nn.ModuleDict()
-        self.widens = nn.ModuleDict()
-        nodes, stem_length = architecture.nodes, len(architecture.stem)
+        self.merges = nn.ModuleDict()
+        self.endpoints = nn.ModuleDict()
         channels = STEM_CHANNELS
         for index in architecture.live_nodes:
-            node = nodes[index]
-            if index >= stem_length:
-                channels = scaling.block_channels(node.level, node.block_type)
-            drop_rate = scaling.stochastic_depth * max(index - stem_length + 1, 0) / len(architecture.blocks)
-            self.groups[str(index)] = block_group(node, channels, scaling, drop_rate)
-            channels = scaling.block_channels(node.level, node.block_type)
-        for parent in architecture.live_nodes:
-            targets = {index: nodes[index] for index in architecture.live_nodes[stem_length:] if parent in nodes[index].parents}
-            if targets:
-                self.fan_outs[str(parent)] = FanOut(nodes[parent], targets, scaling)
-            for index in targets:
-                self.widens[f"{parent}-{index}"] = Widen(nodes[parent], nodes[index], scaling)
-        self.endpoints = nn.ModuleDict(
-            {str(level): self._endpoint(level, nodes[index].block_type) for level, index in architecture.outputs.items()}
-        )
+            if architecture.role(index) != "stem":
+                channels = self._add_merge(index)
+            self._add_group(index, channels)
+            channels = self._channels(index)
+        for level, index in architecture.outputs.items():
+            self.endpoints[str(level)] = ConvNorm(
+                self._channels(index), scaling.endpoints, 1, level, scaling, activation=scaling.activation
+            )
+
+    def _add_group(self, index: int, channels_in: int) -> None:
+        """The blocks of a node, and the narrow ends of the connections that leave it."""
+        architecture, scaling = self.architecture, self.scaling
+        node, position = architecture.nodes[index], index - len(architecture.stem) + 1
+        drop_rate = scaling.stochastic_depth * max(position, 0) / len(architecture.blocks)
+        self.groups[str(index)] = block_group(node, channels_in, scaling, drop_rate)
+        targets = {
+            target: architecture.nodes[target]
+            for target in architecture.live_nodes
+            if architecture.role(target) != "stem" and index in architecture.nodes[target].parents
+        }
+        if targets:
+            self.fan_outs[str(index)] = FanOut(node, targets, scaling)
+
+    def _add_merge(self, index: int) -> int:
+        """The wide ends of the connections that reach a node; returns their channels."""
+        nodes, scaling = self.architecture.nodes, self.scaling
+        narrow = [scaling.narrowed_width(nodes[parent].level) for parent in nodes[index].parents]
+        self.merges[str(index)] = PointwiseSum(narrow, self._channels(index), nodes[index].level, scaling)
+        return self._channels(index)
+
+    def _channels(self, index: int) -> int:
+        node = self.architecture.nodes[index]
+        return self.scaling.block_channels(node.level, node.block_type)
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}."""
@@ -71,7 +90,7 @@ class Backbone(nn.Module):
         narrowed: dict[int, dict[int, Tensor]] = {}
         x = self.stem(images)
         for index in architecture.live_nodes:
-            if index >= len(architecture.stem):
+            if str(index) in self.merges:
                 x = self._merge(index, image_size, narrowed, features)
             x = features[index] = self.groups[str(index)](x)
             if str(index) in self.fan_outs:
@@ -85,17 +104,8 @@ class Backbone(nn.Module):
         nodes = self.architecture.nodes
         size = feature_size(image_size, nodes[index].level)
         parts = [
-            self.widens[f"{parent}-{index}"](
-                narrowed[parent][index], feature_size(image_size, nodes[parent].level), size
-            )
+            resample(narrowed[parent][index], feature_size(image_size, nodes[parent].level), size)
             for parent in nodes[index].parents
         ]
-        parts += [features[source] for source, target in self.architecture.merge_edges if target == index]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return activate(total, self.scaling.activation)
-
-    def _endpoint(self, level: int, block_type: str) -> ConvNorm:
-        channels = self.scaling.block_channels(level, block_type)
-        return ConvNorm(channels, self.scaling.endpoints, 1, level, self.scaling, activation=self.scaling.activation)
+        merged = [features[source] for source, target in self.architecture.merge_edges if target == index]
+        return activate(self.merges[str(index)](parts, merged), self.scaling.activation)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.detectors.blocks import BatchNorm, ConvNorm
-from nas.detectors.packing import PackedBatchNorm
+from nas.detectors.blocks import ConvNorm
+from nas.detectors.pointwise import PointwiseSum
 from nas.detectors.resample import Size, feature_size
 from nas.detectors.retinanet import Detector
 from search_spaces.errors import ConfigError
@@ -39,16 +39,14 @@ def cost(detector: Detector, image_size: int | Size) -> Cost:
     backbone = sum(
         module.weight.numel() * _positions(size, module.level)
         for module in detector.backbone.modules()
-        if isinstance(module, ConvNorm)
+        if isinstance(module, ConvNorm | PointwiseSum)
     )
     kernels = sum(parameter.numel() for parameter in detector.head.parameters() if parameter.ndim == 4)
     head = kernels * sum(_positions(size, level) for level in detector.levels)
     return Cost(
         params_trainable=sum(parameter.numel() for parameter in detector.parameters()),
         params_batch_norm_statistics=sum(
-            module.running_mean.numel() + module.running_var.numel()
-            for module in detector.modules()
-            if isinstance(module, BatchNorm | PackedBatchNorm)
+            buffer.numel() for name, buffer in detector.named_buffers() if name.endswith(("running_mean", "running_var"))
         ),
         multiply_adds=backbone + head,
     )

@@ -56,26 +56,11 @@ class FanOut(nn.Module):
         return dict(zip(self.targets, (*halves, *rest)))
 
 
-class Widen(nn.Module):
-    """The wide end of one connection: the last step to the target's size, and its channels.
-
-    A whole-numbered up-sampling comes after the 1x1 convolution and its normalisation: the result is the same, and
-    the work is less by the square of the factor.
-    """
-
-    def __init__(self, source: BlockSpec, target: BlockSpec, scaling: Scaling) -> None:
-        super().__init__()
-        channels_out = scaling.block_channels(target.level, target.block_type)
-        self.conv = ConvNorm(scaling.narrowed_width(source.level), channels_out, 1, target.level, scaling)
-
-    def forward(self, x: Tensor, source_size: Size, size: Size) -> Tensor:
-        """[B, narrow, h, w] of a parent of ``source_size`` -> [B, C, *size]."""
-        height, width = x.shape[2], x.shape[3]
-        if (height, width) != source_size:
-            x = pool_to(x, source_size, size)
-        elif size[0] % height == 0 and size[1] % width == 0:
-            return resize_nearest(self.conv(x, size[0] * size[1] // (height * width)), size)
-        return self.conv(resize_nearest(x, size))
+def resample(x: Tensor, source_size: Size, size: Size) -> Tensor:
+    """Bring what :class:`FanOut` made of a map of ``source_size`` to ``size``: [B, C, h, w] -> [B, C, *size]."""
+    if x.shape[2:] != source_size:
+        x = pool_to(x, source_size, size)
+    return resize_nearest(x, size)
 
 
 def pool_to(x: Tensor, source_size: Size, size: Size) -> Tensor:

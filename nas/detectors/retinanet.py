@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from nas.detectors.anchors import ANCHORS_PER_POSITION, anchor_boxes
 from nas.detectors.backbone import Backbone
-from nas.detectors.blocks import activate
+from nas.detectors.blocks import BatchNorm, activate
 from nas.detectors.losses import detection_loss
-from nas.detectors.packing import Layout, PackedBatchNorm, pack, plan_layout, unpack
+from nas.detectors.packing import Layout, pack, plan_layouts, unpack
 from nas.detectors.postprocess import DetectionSettings, postprocess
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
@@ -28,7 +28,9 @@ class Tower(nn.Module):
         super().__init__()
         widths = [scaling.endpoints] + [scaling.head_channels] * scaling.head_depth
         self.convolutions = nn.ModuleList(nn.Conv2d(at, after, 3, padding=1) for at, after in zip(widths, widths[1:]))
-        self.norms = nn.ModuleList(PackedBatchNorm(levels, width, scaling) for width in widths[1:])
+        self.norms = nn.ModuleList(
+            nn.ModuleList(BatchNorm(width, scaling) for _ in range(levels)) for width in widths[1:]
+        )
         self.predictor = nn.Conv2d(widths[-1], channels_out, 3, padding=1)
         self.activation = scaling.activation
         for convolution in self.convolutions:
@@ -37,11 +39,17 @@ class Tower(nn.Module):
         nn.init.normal_(self.predictor.weight, std=1e-5)
         nn.init.constant_(self.predictor.bias, bias)
 
-    def forward(self, canvas: Tensor, layout: Layout) -> Tensor:
-        """All levels on a canvas [B, endpoints, H, W] -> [B, channels_out, H, W]."""
-        for convolution, norm in zip(self.convolutions, self.norms):
-            canvas = activate(norm(convolution(canvas), layout), self.activation)
-        return self.predictor(canvas)
+    def forward(self, canvases: Sequence[Tensor], layouts: Sequence[Layout]) -> list[Tensor]:
+        """Canvases [B, endpoints, H, W] that hold all levels -> maps [B, channels_out, h, w], one for each level."""
+        for convolution, norms in zip(self.convolutions, self.norms):
+            per_level = iter(norms)
+            canvases = [
+                activate(
+                    pack([next(per_level)(x) for x in unpack(convolution(canvas), layout)], layout), self.activation
+                )
+                for canvas, layout in zip(canvases, layouts)
+            ]
+        return [x for canvas, layout in zip(canvases, layouts) for x in unpack(self.predictor(canvas), layout)]
 
 
 class RetinaNetHead(nn.Module):
@@ -54,9 +62,10 @@ class RetinaNetHead(nn.Module):
 
     def forward(self, endpoints: Mapping[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """{level: [B, endpoints, h, w]} -> {level: [B, A * K, h, w]}, {level: [B, A * 4, h, w]}."""
-        layout = plan_layout(tuple((x.shape[2], x.shape[3]) for x in endpoints.values()))
-        canvas = pack(list(endpoints.values()), layout)
-        classes, boxes = (unpack(tower(canvas, layout), layout) for tower in (self.class_tower, self.box_tower))
+        layouts = plan_layouts(tuple((x.shape[2], x.shape[3]) for x in endpoints.values()))
+        maps = iter(endpoints.values())
+        canvases = [pack([next(maps) for _ in layout.sizes], layout) for layout in layouts]
+        classes, boxes = (tower(canvases, layouts) for tower in (self.class_tower, self.box_tower))
         return dict(zip(endpoints, classes)), dict(zip(endpoints, boxes))
 
 

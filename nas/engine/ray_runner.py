@@ -23,6 +23,7 @@ from typing import Any
 import ray
 import torch
 from ray import cloudpickle, tune
+from ray._private import ray_constants
 from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
@@ -38,9 +39,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 STORAGE_PREFIX = ".ray-"
 OBJECT_STORE_BYTES = 128 * 2**20
 _ENVIRONMENT = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -97,7 +98,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     """
     if search.stop_reason is not None:
         return
-    with _environment(), _ray_session(settings), _storage(search.folder) as storage:
+    with ray_session(settings), _storage(search.folder) as storage:
         resources, workers = _resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         searcher = _SearchOfTune(search)
@@ -247,6 +248,28 @@ def _resources(settings: RaySettings) -> tuple[dict[str, float], int]:
 
 
 @contextmanager
+def ray_session(settings: RaySettings) -> Iterator[None]:
+    """Ray for the time of the block, silent; a session that is there already is used and left running.
+
+    Raises:
+        ConfigError: Ray cannot be started, or the cluster does not answer.
+    """
+    with _environment():
+        if ray.is_initialized():
+            yield
+            return
+        files = tempfile.mkdtemp(prefix="ray-")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _start_ray(settings, files)
+                yield
+        finally:
+            ray.shutdown()
+            shutil.rmtree(files, ignore_errors=True)
+
+
+@contextmanager
 def _environment() -> Iterator[None]:
     """Ray's and Tune's switches, for as long as they are needed."""
     before = dict(os.environ)
@@ -258,23 +281,6 @@ def _environment() -> Iterator[None]:
         os.environ.update(before)
 
 
-@contextmanager
-def _ray_session(settings: RaySettings) -> Iterator[None]:
-    """Ray for the time of the search, silent."""
-    if ray.is_initialized():
-        yield
-        return
-    files = tempfile.mkdtemp(prefix="ray-")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _start_ray(settings, files)
-            yield
-    finally:
-        ray.shutdown()
-        shutil.rmtree(files, ignore_errors=True)
-
-
 def _start_ray(settings: RaySettings, files: str) -> None:
     python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
     local = {
@@ -282,9 +288,9 @@ def _start_ray(settings: RaySettings, files: str) -> None:
         "include_dashboard": False,
         "num_cpus": settings.workers and settings.workers * settings.cpus_per_trial,
         "object_store_memory": OBJECT_STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
         "_temp_dir": files,
     }
+    ray_constants.ENABLE_RAY_CLUSTER = settings.address is not None
     try:
         ray.init(
             **({"address": settings.address} if settings.address else local),

@@ -1,7 +1,10 @@
 """Overrides are checked against the composed defaults; every refusal is one sentence with what is allowed."""
 
+from dataclasses import asdict
+
 import pytest
 
+from controllers.registry import CONTROLLERS
 from nas.config import FOLDER, help_text, load_config, part_names, to_yaml
 from search_spaces.errors import ConfigError
 
@@ -44,9 +47,17 @@ def test_overrides_arrive():
         ("+extra=1", "not supported"),
         ("samples=1,2", "not supported"),
         ("samples", "give key=value"),
-        ("run=a=(", "cannot be parsed; put quotes"),
+        ("run=a=(", "cannot be parsed; quote a value"),
     ],
 )
 def test_a_bad_override_is_explained(argument, sentence):
     with pytest.raises(ConfigError, match=sentence):
         load_config("search", [argument])
+
+
+@pytest.mark.parametrize("name", part_names("controller"))
+def test_a_controller_s_file_shows_its_defaults(name):
+    """Every setting is in the file with the code's default, so that the file, the help and the code agree."""
+    settings = load_config("search", [f"controller={name}"])["controller"]
+    defaults = CONTROLLERS[settings.pop("name")][0]()
+    assert settings == asdict(defaults)

@@ -1,0 +1,139 @@
+"""When the recurrent controllers learn, from what, and which way."""
+
+import math
+
+import pytest
+import torch
+
+import controllers
+import search_spaces
+from controllers.policy_gradient import PolicyGradient
+from controllers.ppo import Ppo
+from controllers.reinforce import Reinforce
+from search_spaces.errors import ControllerError
+
+TOY = search_spaces.build("toy")
+SMALL = {"hidden_size": 8, "embedding_size": 4}
+both = pytest.mark.parametrize("name", ["ppo", "reinforce"])
+
+
+def build(name: str, **chosen) -> PolicyGradient:
+    controller = controllers.build(name, TOY, **SMALL, **chosen)
+    assert isinstance(controller, PolicyGradient)
+    return controller
+
+
+@both
+def test_an_update_comes_when_a_batch_of_rewards_is_full_and_failures_fill_no_place(name):
+    controller = build(name, batch_size=3)
+    updates = []
+    for reward in (0.1, None, 0.2, None, None, 0.3, 0.4, 0.5, None, 0.6):
+        controller.tell(controller.ask(), reward)
+        updates.append(controller.updates)
+    assert updates == [0, 0, 0, 0, 0, 1, 1, 1, 1, 2]
+
+
+@both
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+def test_the_baseline_averages_rewards_in_the_order_of_telling(name, order):
+    controller = build(name, batch_size=2, baseline_decay=0.9)
+    proposals = [controller.ask() for _ in range(4)]
+    for number in order:
+        controller.tell(proposals[number], number / 10)
+    expected = (order[0] + order[1]) / 20  # it starts at the mean of the first batch
+    for number in order:
+        expected = 0.9 * expected + 0.1 * number / 10
+    assert controller.state_dict()["baseline"] == pytest.approx(expected)
+
+
+@both
+def test_equal_rewards_teach_nothing_but_entropy(name):
+    controller = build(name, batch_size=4, entropy_weight=0.0)
+    before = controller.state_dict()["policy"]
+    for _ in range(8):
+        controller.tell(controller.ask(), 0.7)
+    after = controller.state_dict()["policy"]
+    assert controller.updates == 2
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@both
+def test_the_scale_of_the_reward_does_not_matter(name):
+    sequences = []
+    for scale in (1.0, 1024.0):
+        controller = build(name, batch_size=4, learning_rate=0.02)
+        asked = [controller.ask()]
+        for _ in range(40):
+            controller.tell(asked[-1], scale * math.sin(sum(asked[-1].decisions)))
+            asked.append(controller.ask())
+        sequences.append([proposal.decisions for proposal in asked])
+    assert sequences[0] == sequences[1]
+
+
+@both
+def test_what_is_rewarded_becomes_likely(name):
+    controller = build(name, learning_rate=0.01)
+    wanted = []
+    for _ in range(400):
+        proposal = controller.ask()
+        wanted.append(sum(index == 1 for index in proposal.decisions[-4:]) / 4)  # the four block types
+        controller.tell(proposal, wanted[-1])
+    assert sum(wanted[:50]) / 50 < 0.65
+    assert sum(wanted[-50:]) / 50 > 0.9
+
+
+@both
+def test_the_entropy_bonus_keeps_the_policy_open(name):
+    distinct = []
+    for weight in (0.0, 1.0):
+        controller = build(name, learning_rate=0.02, entropy_weight=weight)
+        asked = []
+        for _ in range(400):
+            asked.append(controller.ask())
+            controller.tell(asked[-1], sum(asked[-1].decisions))
+        distinct.append(len({proposal.decisions for proposal in asked[-100:]}))
+    assert distinct[0] < 50 < distinct[1]
+
+
+def test_ppo_takes_the_smaller_of_plain_and_clipped():
+    ratios = torch.tensor([[1.5, 1.1, 0.5], [1.5, 0.9, 0.5]], requires_grad=True)
+    sampled = torch.full((2, 3), -0.7)
+    gain = Ppo(clip=0.2).objective(ratios.log() + sampled, sampled, torch.tensor([1.0, -2.0]))
+    assert gain.item() == pytest.approx((1.2 + 1.1 + 0.5 - 2 * (1.5 + 0.9 + 0.8)) / 6)
+    gain.backward()
+    expected = [[0.0, 1.0, 1.0], [-2.0, -2.0, 0.0]]  # beyond the clip, on the side of the gain, no gradient
+    torch.testing.assert_close(ratios.grad, torch.tensor(expected) / 6)
+
+
+def test_reinforce_weighs_log_probabilities_by_advantages():
+    log_probs = torch.tensor([[-1.0, -2.0], [-3.0, -4.0]], requires_grad=True)
+    gain = Reinforce().objective(log_probs, torch.zeros(2, 2), torch.tensor([1.0, -2.0]))
+    assert gain.item() == pytest.approx((-3.0 + 14.0) / 4)
+    gain.backward()
+    torch.testing.assert_close(log_probs.grad, torch.tensor([[1.0, 1.0], [-2.0, -2.0]]) / 4)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "right"),
+    [
+        ("learning_rate", 0, "above 0"),
+        ("learning_rate", "fast", "a number, 0 or more"),
+        ("learning_rate", math.nan, "a number, 0 or more"),
+        ("entropy_weight", -0.1, "a number, 0 or more"),
+        ("baseline_decay", 1.0, "below 1"),
+        ("batch_size", 0, "a whole number, 1 or more"),
+        ("hidden_size", 2.5, "a whole number, 1 or more"),
+        ("embedding_size", True, "a whole number, 1 or more"),
+        ("normalise_advantages", 1, "true or false"),
+        ("uniform_start", None, "true or false"),
+        ("epochs", 0, "a whole number, 1 or more"),
+        ("clip", 0.0, "a number above 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_in_one_sentence(key, value, right):
+    with pytest.raises(ControllerError) as caught:
+        controllers.build("ppo", TOY, **{key: value})
+    sentence = str(caught.value)
+    assert sentence.startswith(f"controller ppo: {key} is {value!r}; it must be ")
+    assert right in sentence
+    assert "\n" not in sentence

@@ -1,0 +1,141 @@
+"""Small controllers, proxies and shortcuts for the tests of the engine."""
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import search_spaces
+from controllers.base import Controller, Proposal
+from nas.engine import Search, SearchSettings, Store, TrialState
+from proxies.base import Measurement, Proxy
+from search_spaces.errors import SpaceExhausted
+
+SPACE = search_spaces.build("toy")
+IDENTITY = {"space": {"name": "toy"}, "controller": {"name": "test"}, "seed": 0}
+
+
+class Drifting(Controller):
+    """Every proposal depends on all that was asked and told before, in order: a replay out of order shows."""
+
+    def __init__(self, space=SPACE, seed: int = 0) -> None:
+        super().__init__(space, seed)
+        self.log: list[tuple[Any, ...]] = []
+        self.asked = 0
+
+    def ask(self) -> Proposal:
+        digest = hashlib.sha256(repr((self.seed, self.log)).encode()).digest()
+        decisions = self.space.sample_decisions(np.random.default_rng(list(digest[:16])))
+        proposal = Proposal(self.asked, decisions)
+        self.asked += 1
+        self.log.append(("ask", decisions))
+        return proposal
+
+    def tell(self, proposal: Proposal, reward: float | None) -> None:
+        self.log.append(("tell", proposal.number, reward))
+
+    def state_dict(self):
+        return {"log": self.log}
+
+    def load_state_dict(self, state) -> None:
+        self.log = state["log"]
+
+
+class Scripted(Drifting):
+    """Proposes the given sequences in turn, then has nothing new; one it is told of is in ``told``."""
+
+    def __init__(self, script, space=SPACE) -> None:
+        super().__init__(space)
+        self.script = list(script)
+        self.told: dict[int, float | None] = {}
+
+    def ask(self) -> Proposal:
+        if self.asked == len(self.script):
+            raise SpaceExhausted("the script is at its end.")
+        self.asked += 1
+        return Proposal(self.asked - 1, tuple(self.script[self.asked - 1]))
+
+    def tell(self, proposal: Proposal, reward: float | None) -> None:
+        self.told[proposal.number] = reward
+
+
+@dataclass(frozen=True)
+class Hashed(Proxy):
+    """AP is a hash of the fingerprint; some evaluation seeds crash, raise or fail; every evaluation is logged.
+
+    Attributes:
+        log: file that gets the evaluation seed as a line for every evaluation; None for no log.
+        crash, error, broken: evaluation seeds at which the process dies, an exception is raised, a measurement with an
+            error comes back.
+        delay: seconds an evaluation takes.
+    """
+
+    log: str | None = None
+    crash: tuple[int, ...] = ()
+    error: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
+    delay: float = 0.0
+
+    def evaluate(self, architecture, seed: int) -> Measurement:
+        if self.log:
+            with open(self.log, "a") as log:
+                log.write(f"{seed}\n")
+        time.sleep(self.delay)
+        if seed in self.crash:
+            os._exit(1)
+        if seed in self.error:
+            raise OSError("the disk of the data set\nwent away")
+        if seed in self.broken:
+            return Measurement(ap=None, error="the loss is not finite at step 3.")
+        return Measurement(ap=hashed_ap(architecture), seconds={"train": self.delay}, metrics={"AP50": 0.5})
+
+
+def hashed_ap(architecture) -> float:
+    return int(architecture.fingerprint, 16) / 16**16
+
+
+def no_proxy() -> Proxy:
+    raise FileNotFoundError("the data set is not on this machine")
+
+
+def distinct(count: int, seed: int = 0, space=SPACE) -> list[tuple[int, ...]]:
+    """Sequences of that many different architectures."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, tuple[int, ...]] = {}
+    while len(found) < count:
+        decisions = space.sample_decisions(rng)
+        found.setdefault(space.decode(decisions).fingerprint, decisions)
+    return list(found.values())
+
+
+def open_store(folder: Path, **changed: Any) -> Store:
+    """The record in ``folder``, created or opened."""
+    begin = Store.open if (folder / "record.db").exists() else Store.create
+    return begin(folder, {**IDENTITY, **changed}, {"samples": 5}, {"commit": "abc"})
+
+
+def start(folder: Path, controller: Controller | None = None, samples: int = 10, **settings: Any) -> Search:
+    """A search on the record in ``folder``, created or opened."""
+    store = open_store(folder)
+    try:
+        return Search(controller or Drifting(), store, SearchSettings(samples=samples, **settings))
+    except BaseException:
+        store.close()
+        raise
+
+
+def end(search: Search) -> None:
+    """As when the process ends."""
+    search._store.close()
+
+
+def decisions_of(trials) -> list[tuple[int, ...]]:
+    return [trial.decisions for trial in trials]
+
+
+def states_of(trials) -> list[TrialState]:
+    return [trial.state for trial in trials]

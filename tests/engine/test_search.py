@@ -1,0 +1,286 @@
+import sqlite3
+
+import numpy as np
+import pytest
+from engine_support import (
+    SPACE,
+    Drifting,
+    Hashed,
+    Scripted,
+    decisions_of,
+    distinct,
+    end,
+    hashed_ap,
+    open_store,
+    start,
+    states_of,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
+from nas.engine.trial import trial_seed
+from proxies.base import Measurement
+from search_spaces.errors import ArchitectureError, ConfigError, RecordError
+
+RUNNING, COMPLETE, FAILED = TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAILED
+DUPLICATE, INFEASIBLE = TrialState.DUPLICATE, TrialState.INFEASIBLE
+FIRST, SECOND, THIRD, FOURTH = distinct(4)
+
+
+def good(trial) -> Measurement:
+    return Measurement(ap=hashed_ap(trial.architecture))
+
+
+def test_a_known_architecture_is_answered_from_the_record(tmp_path):
+    controller = Scripted([FIRST, FIRST, SECOND, FIRST, THIRD])
+    search = start(tmp_path, controller, samples=3)
+    run_serial(search, Hashed)
+    trials = search.history.trials
+    assert states_of(trials) == [COMPLETE, DUPLICATE, COMPLETE, DUPLICATE, COMPLETE]
+    assert controller.told == {trial.number: trial.reward for trial in trials}
+    assert trials[1].reward == trials[3].reward == trials[0].reward
+    assert trials[1].attempts == 0
+    assert trials[1].measurement is None
+    assert search.stop_reason == "all 3 samples were evaluated."
+    assert tuple(trials) == read_run(tmp_path).trials
+
+
+def test_a_failed_architecture_is_known_too(tmp_path):
+    controller = Scripted([FIRST, FIRST, SECOND])
+    search = start(tmp_path, controller, samples=2, failed_reward=-1.0)
+    run_serial(search, lambda: Hashed(broken=(trial_seed(0, 0),)))
+    assert states_of(search.history.trials) == [FAILED, DUPLICATE, COMPLETE]
+    assert controller.told[0] == controller.told[1] == -1.0
+
+
+def test_equal_architectures_of_other_decisions_are_duplicates(tmp_path):
+    first, other = two_names_of_one_architecture()
+    search = start(tmp_path, Scripted([first, other, THIRD]), samples=2)
+    run_serial(search, Hashed)
+    assert states_of(search.history.trials) == [COMPLETE, DUPLICATE, COMPLETE]
+
+
+def two_names_of_one_architecture():
+    rng = np.random.default_rng(0)
+    seen = {}
+    while True:
+        decisions = SPACE.sample_decisions(rng)
+        other = seen.setdefault(SPACE.decode(decisions).fingerprint, decisions)
+        if other != decisions:
+            return other, decisions
+
+
+def test_a_duplicate_of_a_running_trial_waits_for_it(tmp_path):
+    controller = Scripted([FIRST, FIRST, SECOND])
+    search = start(tmp_path, controller, samples=2)
+    first, second = search.next_trial(), search.next_trial()
+    assert (first.number, second.number) == (0, 2)
+    assert states_of(search.history.trials) == [RUNNING, RUNNING, RUNNING]
+    search.finish(second, good(second))
+    assert controller.told == {2: hashed_ap(second.architecture)}
+    search.finish(first, good(first))
+    assert states_of(search.history.trials) == [COMPLETE, DUPLICATE, COMPLETE]
+    assert controller.told[1] == controller.told[0] == hashed_ap(first.architecture)
+
+
+def test_a_waiting_duplicate_is_answered_after_a_resume(tmp_path):
+    search = start(tmp_path, Scripted([FIRST, FIRST, SECOND]), samples=2)
+    first, _ = search.next_trial(), search.next_trial()
+    end(search)
+    controller = Scripted([FIRST, FIRST, SECOND])
+    search = start(tmp_path, controller, samples=2)
+    assert search.next_trial() == first
+    search.finish(first, good(first))
+    assert controller.told.keys() == {0, 1}
+    end(search)
+
+
+def test_a_duplicate_whose_answer_was_torn_off_is_answered_on_opening(tmp_path):
+    search = start(tmp_path, Scripted([FIRST, FIRST, SECOND]), samples=2)
+    first = search.next_trial()
+    search.finish(first, good(first))
+    search.next_trial()
+    end(search)
+    with sqlite3.connect(tmp_path / RECORD_NAME) as connection:
+        connection.execute("DELETE FROM events WHERE number > 4")  # up to the second proposal, without its answer
+    connection.close()
+    controller = Scripted([FIRST, FIRST, SECOND])
+    search = start(tmp_path, controller, samples=2)
+    assert states_of(search.history.trials) == [COMPLETE, DUPLICATE]
+    assert controller.told.keys() == {0, 1}
+    assert search.next_trial().number == 2
+
+
+def test_results_may_come_in_any_order(tmp_path):
+    search = start(tmp_path, Drifting(), samples=6)
+    trials = [search.next_trial() for _ in range(4)]
+    for trial in (trials[2], trials[0], trials[3]):
+        search.finish(trial, good(trial))
+    log = list(search._controller.log)
+    end(search)
+    controller = Drifting()
+    search = start(tmp_path, controller, samples=6)
+    assert controller.log == log
+    assert search.next_trial() == trials[1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_replay_restores_any_interleaving(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("run")
+    search = start(folder, samples=8, retries=1)
+    running = []
+    for _ in range(data.draw(st.integers(0, 20))):
+        action = data.draw(st.sampled_from(["ask", "ask", "finish", "fail", "restart"]))
+        if action == "ask" and len(running) < 3 and (trial := search.next_trial()):
+            running.append(trial)
+        elif action in ("finish", "fail") and running:
+            trial = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            search.finish(trial, good(trial)) if action == "finish" else search.fail(trial, "gone")
+        elif action == "restart":
+            trials, log = list(search.history.trials), list(search._controller.log)
+            end(search)
+            search = start(folder, samples=8, retries=1)
+            assert search.history.trials == trials
+            assert search._controller.log == log
+            running = []
+    run_serial_with(search, running)
+    assert search.stop_reason == "all 8 samples were evaluated."
+    assert tuple(search.history.trials) == read_run(folder).trials
+    end(search)
+
+
+def run_serial_with(search, running) -> None:
+    for trial in running:
+        search.finish(trial, good(trial))
+    run_serial(search, Hashed)
+
+
+def test_another_controller_is_noticed_on_resume(tmp_path):
+    search = start(tmp_path, Drifting(seed=0), samples=3)
+    run_serial(search, Hashed)
+    end(search)
+    with pytest.raises(
+        RecordError, match="proposes another trial 0: .* the controller, its settings or the code differ"
+    ):
+        start(tmp_path, Drifting(seed=1))
+    with pytest.raises(RecordError, match="nothing to propose"):
+        start(tmp_path, Scripted([]))
+
+
+def test_an_exhausted_space_ends_the_search(tmp_path):
+    search = start(tmp_path, Scripted([FIRST, SECOND]), samples=10)
+    run_serial(search, Hashed)
+    assert search.stop_reason == "the controller has nothing new to propose: the script is at its end."
+
+
+def test_too_many_duplicates_end_the_search(tmp_path):
+    search = start(tmp_path, Scripted([FIRST] + [FIRST] * 50), samples=10, max_duplicates=20)
+    run_serial(search, Hashed)
+    assert len(search.history.trials) == 21
+    assert "max_duplicates is 20" in search.stop_reason
+    end(search)
+    search = start(tmp_path, Scripted([FIRST] * 51), samples=10, max_duplicates=20)
+    assert search.next_trial() is None
+    assert "max_duplicates is 20" in search.stop_reason
+
+
+def test_duplicates_of_running_trials_do_not_end_the_search(tmp_path):
+    """They may mean no more than that the controller has not been told yet."""
+    search = start(tmp_path, Scripted([FIRST] + [FIRST] * 20 + [SECOND]), samples=2, max_duplicates=20)
+    first = search.next_trial()
+    assert search.next_trial() is None
+    assert search.stop_reason is None
+    search.finish(first, good(first))
+    assert search.next_trial().number == 21
+
+
+def test_a_failure_is_recorded_and_told(tmp_path):
+    controller = Scripted([FIRST, SECOND, THIRD, FOURTH])
+    search = start(tmp_path, controller, samples=4, failed_reward=-0.5)
+    answers = [
+        Measurement(ap=None, error="the loss is not finite."),
+        Measurement(ap=None),
+        Measurement(ap=float("nan")),
+        Measurement(ap=0.25),
+    ]
+    for answer in answers:
+        search.finish(search.next_trial(), answer)
+    trials = read_run(tmp_path).trials
+    assert states_of(trials) == [FAILED, FAILED, FAILED, COMPLETE]
+    assert [trial.error for trial in trials] == [
+        "the loss is not finite.",
+        "the proxy reported no AP.",
+        "the reward is nan; it must be a finite number.",
+        None,
+    ]
+    assert controller.told == {0: -0.5, 1: -0.5, 2: -0.5, 3: 0.25}
+
+
+def test_a_lost_worker_is_retried_and_then_failed(tmp_path):
+    search = start(tmp_path, Scripted([FIRST, SECOND]), samples=2, retries=2)
+    for attempt in (1, 2, 3):
+        trial = search.next_trial()
+        assert (trial.number, trial.attempt) == (0, attempt)
+        assert states_of(read_run(tmp_path).trials) == [RUNNING]
+        search.fail(trial, "the worker died.")
+    failed = read_run(tmp_path).trials[0]
+    assert (failed.state, failed.error, failed.attempts, failed.reward) == (FAILED, "the worker died.", 3, None)
+    assert search.next_trial().number == 1
+
+
+def test_the_reward_function_decides_what_is_told(tmp_path):
+    controller = Scripted([FIRST])
+    search = Search(controller, open_store(tmp_path), SearchSettings(samples=1), reward=lambda m: 2 * m.ap)
+    search.finish(search.next_trial(), Measurement(ap=0.25))
+    assert controller.told == {0: 0.5}
+    assert read_run(tmp_path).trials[0].measurement.ap == 0.25
+
+
+def test_decisions_that_give_no_architecture_are_infeasible(tmp_path, monkeypatch):
+    decode = type(SPACE).decode
+
+    def picky(space, decisions):
+        if tuple(decisions) == SECOND:
+            raise ArchitectureError("block 3 has no parent.")
+        return decode(space, decisions)
+
+    monkeypatch.setattr(type(SPACE), "decode", picky)
+    controller = Scripted([FIRST, SECOND, THIRD])
+    search = start(tmp_path, controller, samples=2)
+    run_serial(search, Hashed)
+    trials = read_run(tmp_path).trials
+    assert states_of(trials) == [COMPLETE, INFEASIBLE, COMPLETE]
+    assert (trials[1].error, trials[1].architecture, trials[1].reward) == ("block 3 has no parent.", None, None)
+    assert controller.told[1] is None
+    end(search)
+    assert states_of(start(tmp_path, Scripted([FIRST, SECOND, THIRD])).history.trials) == states_of(trials)
+
+
+def test_more_samples_on_resume_go_on(tmp_path):
+    whole = start(tmp_path / "whole", samples=9)
+    run_serial(whole, Hashed)
+    run = tmp_path / "run"
+    for samples in (4, 9):
+        search = start(run, samples=samples)
+        run_serial(search, Hashed)
+        end(search)
+    assert decisions_of(read_run(run).trials) == decisions_of(whole.history.trials)
+    assert [trial.session for trial in read_run(run).trials] == [0] * 4 + [1] * 5
+
+
+def test_seeds_differ_by_trial_and_by_search():
+    seeds = [trial_seed(search, number) for search in range(4) for number in range(200)]
+    assert len(set(seeds)) == len(seeds)
+    assert trial_seed(3, 5) == trial_seed(3, 5)
+    assert trial_seed(0, 1) == int(np.random.SeedSequence(0, spawn_key=(1,)).generate_state(1)[0])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("samples", 0), ("seed", -1), ("retries", -1), ("max_duplicates", 0), ("failed_reward", float("nan"))],
+)
+def test_settings_out_of_range(setting, value):
+    with pytest.raises(ConfigError, match=f"{setting} is {value}"):
+        SearchSettings(**{"samples": 1, setting: value})

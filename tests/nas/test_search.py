@@ -1,0 +1,135 @@
+"""``nas.search`` as a user runs it: a run folder with everything in it, resume, and bad input with exit code 2."""
+
+import shutil
+import sqlite3
+import sys
+
+import pytest
+
+import search_spaces
+from nas import report, search
+from nas.command_line import run_command
+from nas.engine.record import TrialState, read_run
+
+FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "samples=6"]
+
+
+@pytest.fixture
+def run_search(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, command: str = "search") -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        function = {"search": search.search, "report": report.report}[command]
+        code = run_command(command, "", function)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+@pytest.fixture
+def found(run_search, tmp_path, tmp_path_factory):
+    """A finished run of ``FAST`` in ``found``; searched once, copied for every test."""
+    kept = tmp_path_factory.getbasetemp() / "found-kept"
+    if not kept.exists():
+        assert run_search(*FAST, f"run={kept}")[0] == 0
+    return shutil.copytree(kept, tmp_path / "found")
+
+
+def test_a_search_leaves_a_complete_run_folder(run_search, tmp_path):
+    code, output = run_search(*FAST, "run=found")
+    assert code == 0, output
+    names = {path.name for path in (tmp_path / "found").iterdir()}
+    assert {"config.yaml", "record.db", "best.json", "best.png", "reward.png", "report.html"} <= names
+    run = read_run(tmp_path / "found")
+    evaluated = [trial for trial in run.trials if trial.state is TrialState.COMPLETE]
+    assert len(evaluated) == 6
+    best = max(evaluated, key=lambda trial: trial.reward)
+    assert search_spaces.load(tmp_path / "found" / "best.json").fingerprint == best.fingerprint
+    assert "next: python -m nas.compile arch=found/best.json" in output
+    provenance = run.sessions[0].provenance
+    assert {"commit", "versions", "device", "seed", "data_fingerprint"} <= set(provenance)
+
+
+def test_resume_goes_on_and_the_newest_run_is_the_default(run_search, tmp_path):
+    assert run_search(*FAST)[0] == 0
+    code, output = run_search(*FAST, "samples=9", "resume=true")
+    assert code == 0, output
+    (folder,) = (tmp_path / "runs").iterdir()
+    whole = run_search(*FAST, "samples=9", "run=whole")[0]
+    assert whole == 0
+    resumed, uninterrupted = read_run(folder), read_run(tmp_path / "whole")
+    assert [t.decisions for t in resumed.trials] == [t.decisions for t in uninterrupted.trials]
+    assert len(resumed.sessions) == 2
+
+
+def test_report_remakes_what_was_deleted(run_search, found):
+    for name in ("best.json", "best.png", "reward.png", "report.html"):
+        (found / name).unlink()
+    code, output = run_search("run=found", command="report")
+    assert code == 0
+    assert "report.html" in output
+    assert (found / "best.json").exists()
+
+
+def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_path):
+    code, _ = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
+    assert code == 0
+    trials = read_run(tmp_path / "found").trials
+    assert [trial.state for trial in trials] == [TrialState.FAILED] * 6
+    assert {trial.reward for trial in trials} == {-1.0}
+    assert not (tmp_path / "found" / "best.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run=found"], "holds the record of a search; give resume=true"),
+        (["run=found", "resume=true", "seed=1"], "holds another search: its seed is 0, here it is 1"),
+        (["run=found", "resume=true", "space.level_offsets=[0]"], "its space.level_offsets is [0, 1], here it is [0]"),
+        (["run=found", "resume=true", "controller=ppo"], "its controller.name is 'random', here it is 'ppo'"),
+        (["run=elsewhere", "resume=true"], "run folder elsewhere holds no record.db"),
+        (["run=full"], "is not an empty folder"),
+        (["samples=0"], "samples is 0; it must be at least 1"),
+        (["space.stem=[2]"], "parents_per_block is 2"),
+        (["proxy.noise=-1"], "noise is -1"),
+        (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
+        (["proxy=default", "data=coco"], "data.root is not set"),
+        (["proxy=default", "proxy.image_size=0"], "image_size"),
+        (["controller=ppo", "controller.learning_rate=0.0"], "learning_rate is 0.0"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_changes_nothing(run_search, found, tmp_path, arguments, sentence):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    before = (found / "record.db").read_bytes()
+    code, output = run_search(*FAST, *arguments)
+    assert code == 2
+    assert output.startswith("error: ")
+    assert sentence in output
+    assert "Traceback" not in output
+    assert (found / "record.db").read_bytes() == before
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_corrupt_record_is_refused_and_left_alone(run_search, found):
+    record = found / "record.db"
+    with sqlite3.connect(record) as connection:
+        connection.execute("UPDATE events SET payload = '{}' WHERE number = 3")
+    before = record.read_bytes()
+    for command, extra in (("search", [*FAST, "resume=true"]), ("report", [])):
+        code, output = run_search(*extra, "run=found", command=command)
+        assert code == 2
+        assert "row 3 of" in output
+        assert record.read_bytes() == before
+
+
+def test_a_torn_last_row_is_dropped_with_a_warning(run_search, found):
+    with sqlite3.connect(found / "record.db") as connection:
+        connection.execute("UPDATE events SET payload = '{' WHERE number = (SELECT max(number) FROM events)")
+    code, output = run_search(*FAST, "run=found", "resume=true")
+    assert code == 0
+    assert "warning: record found/record.db: its last row" in output
+    assert sum(t.state is TrialState.COMPLETE for t in read_run(found).trials) == 6
