@@ -20,7 +20,8 @@ from nas.datasets.registry import open_data
 from nas.datasets.settings import build_settings
 from nas.detectors import PROXY, DetectionSettings, Scaling, build_detector, cost
 from nas.evaluation import evaluate
-from nas.training.loop import OptimiserSettings, batches, train
+from nas.training.input import batches
+from nas.training.loop import OptimiserSettings, train
 from nas.training.schedule import Schedule
 from proxies.base import Budget, Measurement, Proxy
 from search_spaces.architecture import Architecture
@@ -100,11 +101,11 @@ class DetectionProxy(Proxy):
 
     def prepare(self) -> None:
         """Check the data set and fill its cache, reserve the images; faults of the data are raised here."""
-        self._open()
+        self.open()
 
     def fingerprint(self) -> str:
         """The data set's fingerprint, at this image size."""
-        return self._open()[0].fingerprint
+        return self.open()[0].fingerprint
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
         """Build, train and evaluate; ``seed`` decides the initial weights and the order of the images.
@@ -114,7 +115,7 @@ class DetectionProxy(Proxy):
         """
         if self.settings.threads is not None and self.device.type == "cpu":
             torch.set_num_threads(self.settings.threads)
-        data, split = self._open()
+        data, split = self.open()
         outcome = _Outcome(self._budget(split))
         try:
             self._measure(outcome, architecture, seed, data, split)
@@ -147,7 +148,8 @@ class DetectionProxy(Proxy):
         with outcome.timed("evaluate"):
             outcome.metrics = evaluate(detector, data, split.reserved, settings.eval_batch_size, self.detection)
 
-    def _open(self) -> tuple[DetectionData, Split]:
+    def open(self) -> tuple[DetectionData, Split]:
+        """The data set and its reserved images; opened once per process, however many trials it runs."""
         settings = self.settings
         data = json.dumps(dict(settings.data), sort_keys=True)
         return _open_once(

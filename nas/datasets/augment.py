@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -64,14 +65,26 @@ def read_images(data: DetectionData, indices: Sequence[int], device: torch.devic
     return normalise(torch.from_numpy(np.ascontiguousarray(data.images[list(indices)])).to(device))
 
 
-def training_batch(
-    data: DetectionData,
-    indices: Sequence[int],
-    rng: np.random.Generator,
-    settings: AugmentSettings,
-    device: torch.device | str = "cpu",
-) -> tuple[Tensor, list[dict[str, Tensor]]]:
-    """Varied images [B, 3, S, S] and their targets ``{"boxes": [n, 4] xyxy pixels, "labels": [n] 1..K}``."""
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """A batch as it leaves the memory map, on the CPU: flipped, its targets final, its images not yet scaled.
+
+    Attributes:
+        images: [B, 3, S, S] uint8.
+        targets: per image ``{"boxes": [n, 4] xyxy pixels, "labels": [n] 1..K}``.
+        scales, shifts: [B] and [B, 2], the jitter still to be applied to the images; None without jitter.
+    """
+
+    images: Tensor
+    targets: tuple[dict[str, Tensor], ...]
+    scales: NDArray[np.float64] | None
+    shifts: NDArray[np.float64] | None
+
+
+def read_batch(
+    data: DetectionData, indices: Sequence[int], rng: np.random.Generator, settings: AugmentSettings
+) -> RawBatch:
+    """Draw the variation of a batch from ``rng``, copy its images, work out its targets."""
     size = data.image_size
     flips = rng.random(len(indices)) < settings.flip
     scales = rng.uniform(settings.scale_min, settings.scale_max, len(indices))
@@ -86,23 +99,29 @@ def training_batch(
             boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], axis=1)
         if settings.jitters:
             boxes, labels = _jitter_boxes(boxes, labels, scales[row], shifts[row], size)
-        targets.append({"boxes": torch.from_numpy(boxes).to(device), "labels": torch.from_numpy(labels).to(device)})
-    images = normalise(torch.from_numpy(stacked).to(device))
-    if settings.jitters:
-        images = _jitter_images(images, scales, shifts)
-    return images, targets
+        targets.append({"boxes": torch.from_numpy(boxes), "labels": torch.from_numpy(labels)})
+    jitter = (scales, shifts) if settings.jitters else (None, None)
+    return RawBatch(torch.from_numpy(stacked), tuple(targets), *jitter)
+
+
+def to_device(batch: RawBatch, device: torch.device | str) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    """Normalised images [B, 3, S, S] and their targets on the device that trains, where the jitter is applied."""
+    images = normalise(batch.images.to(device, non_blocking=True))
+    if batch.scales is not None and batch.shifts is not None:
+        images = _jitter_images(images, batch.scales, batch.shifts)
+    return images, [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
 
 
 def _jitter_boxes(
-    boxes: np.ndarray, labels: np.ndarray, scale: float, shift: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray]:
+    boxes: NDArray[np.float32], labels: NDArray[np.int64], scale: float, shift: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Scale about the upper left corner, move by -shift, clip to the frame; what is too thin to see is dropped."""
     moved = np.clip(boxes * scale - np.tile(shift, 2), 0, size).astype(np.float32)
     keep = (moved[:, 2:] - moved[:, :2] >= MIN_BOX_SIDE).all(axis=1)
     return moved[keep], labels[keep]
 
 
-def _jitter_images(images: Tensor, scales: np.ndarray, shifts: np.ndarray) -> Tensor:
+def _jitter_images(images: Tensor, scales: NDArray[np.float64], shifts: NDArray[np.float64]) -> Tensor:
     """The same for images: output pixel p shows input position (p + shift) / scale, zero outside."""
     size = images.shape[-1]
     zoom = 1 / scales

@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def open_cache(cache_dir: Path, key: str) -> DetectionData | None:
             fields = {name: stored[name] for name in stored.files}
         names = tuple(str(name) for name in fields.pop("class_names"))
         annotations = Annotations(class_names=names, **fields)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
     return DetectionData(images, annotations, key)
 

@@ -46,15 +46,15 @@ class SyntheticSettings:
     """
 
     images: int = 2048
-    classes: int = 4
+    classes: int = 3
     min_objects: int = 2
-    max_objects: int = 7
-    smallest: float = 0.06
+    max_objects: int = 5
+    smallest: float = 0.08
     largest: float = 0.9
-    clutter: int = 6
-    max_overlap: float = 0.3
-    textured: float = 0.75
-    noise: float = 6.0
+    clutter: int = 3
+    max_overlap: float = 0.15
+    textured: float = 0.5
+    noise: float = 3.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,11 +71,12 @@ class SyntheticSettings:
             raise ConfigError(
                 f"data.smallest is {self.smallest} and largest {self.largest}; 0 < smallest <= largest <= 1 is due."
             )
-        if self.clutter < 0 or self.noise < 0 or not 0 <= self.max_overlap <= 1:
-            raise ConfigError(
-                f"data.clutter is {self.clutter}, noise {self.noise} and max_overlap {self.max_overlap}; clutter and "
-                f"noise must not be negative, max_overlap lies in 0 to 1."
-            )
+        for name in ("clutter", "noise"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"data.{name} is {getattr(self, name)}; it must not be negative.")
+        for name in ("max_overlap", "textured"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"data.{name} is {getattr(self, name)}; it lies in 0 to 1.")
 
 
 def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path) -> DetectionData:

@@ -2,6 +2,7 @@
 
 from nas.detectors.build import build_detector, load_published
 from nas.detectors.cost import Cost, cost
+from nas.detectors.memory import keep_freed_memory
 from nas.detectors.postprocess import DetectionSettings
 from nas.detectors.retinanet import Detector
 from nas.detectors.scaling import PROXY, PUBLISHED, Scaling
@@ -15,5 +16,6 @@ __all__ = [
     "Scaling",
     "build_detector",
     "cost",
+    "keep_freed_memory",
     "load_published",
 ]

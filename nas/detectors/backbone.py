@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from nas.detectors.blocks import ConvNorm, activate, block_group
-from nas.detectors.pointwise import PointwiseSum
 from nas.detectors.resample import FanOut, Size, feature_size, max_pool, resample
 from nas.detectors.scaling import Scaling
-from search_spaces.architecture import Architecture
+from search_spaces.architecture import Architecture, BlockSpec
 
 STEM_CHANNELS = 64
 STEM_LEVEL = 1
@@ -30,82 +31,102 @@ class Stem(nn.Module):
         return max_pool(activate(x, self.activation), (3, 3), (2, 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens at one node, read off the architecture once.
+
+    Attributes:
+        name: the node's index, as a key of the module dictionaries.
+        level: its feature level.
+        parents: (name, level, name of the connection) of each parent; none in the stem.
+        merged: names of the nodes whose outputs are added (merge edges).
+        channels: of its output.
+        targets: the nodes that its connections lead to, by index.
+    """
+
+    name: str
+    level: int
+    parents: tuple[tuple[str, int, str], ...]
+    merged: tuple[str, ...]
+    channels: int
+    targets: dict[int, BlockSpec]
+
+
+def plan_steps(architecture: Architecture, scaling: Scaling) -> tuple[Step, ...]:
+    """One step for each live node, in order."""
+    nodes, stem_length, live = architecture.nodes, len(architecture.stem), architecture.live_nodes
+    return tuple(
+        Step(
+            name=str(index),
+            level=nodes[index].level,
+            parents=tuple((str(parent), nodes[parent].level, f"{parent}-{index}") for parent in nodes[index].parents)
+            if index >= stem_length
+            else (),
+            merged=tuple(str(source) for source, target in architecture.merge_edges if target == index),
+            channels=scaling.block_channels(nodes[index].level, nodes[index].block_type),
+            targets={target: nodes[target] for target in live[stem_length:] if index in nodes[target].parents},
+        )
+        for index in live
+    )
+
+
 class Backbone(nn.Module):
     """Every live block of an architecture, its connections, and a 1x1 projection for each output block.
 
     Submodules by node index: ``groups`` (the blocks), ``fan_outs`` (the narrow ends of the connections that leave a
-    node), ``merges`` (the wide ends of those that reach it); by level: ``endpoints``.
+    node), ``widens`` (their wide ends, by "parent-node"); by level: ``endpoints``.
     """
 
     def __init__(self, architecture: Architecture, scaling: Scaling) -> None:
         super().__init__()
-        self.architecture = architecture
-        self.scaling = scaling
+        nodes, stem_length = architecture.nodes, len(architecture.stem)
+        self.steps = plan_steps(architecture, scaling)
+        self.outputs = {level: str(index) for level, index in architecture.outputs.items()}
+        self.activation = scaling.activation
         self.stem = Stem(scaling)
         self.groups = nn.ModuleDict()
         self.fan_outs = nn.ModuleDict()
-        self.merges = nn.ModuleDict()
+        self.widens = nn.ModuleDict()
         self.endpoints = nn.ModuleDict()
         channels = STEM_CHANNELS
-        for index in architecture.live_nodes:
-            if architecture.role(index) != "stem":
-                channels = self._add_merge(index)
-            self._add_group(index, channels)
-            channels = self._channels(index)
-        for level, index in architecture.outputs.items():
-            self.endpoints[str(level)] = ConvNorm(
-                self._channels(index), scaling.endpoints, 1, level, scaling, activation=scaling.activation
-            )
-
-    def _add_group(self, index: int, channels_in: int) -> None:
-        """The blocks of a node, and the narrow ends of the connections that leave it."""
-        architecture, scaling = self.architecture, self.scaling
-        node, position = architecture.nodes[index], index - len(architecture.stem) + 1
-        drop_rate = scaling.stochastic_depth * max(position, 0) / len(architecture.blocks)
-        self.groups[str(index)] = block_group(node, channels_in, scaling, drop_rate)
-        targets = {
-            target: architecture.nodes[target]
-            for target in architecture.live_nodes
-            if architecture.role(target) != "stem" and index in architecture.nodes[target].parents
-        }
-        if targets:
-            self.fan_outs[str(index)] = FanOut(node, targets, scaling)
-
-    def _add_merge(self, index: int) -> int:
-        """The wide ends of the connections that reach a node; returns their channels."""
-        nodes, scaling = self.architecture.nodes, self.scaling
-        narrow = [scaling.narrowed_width(nodes[parent].level) for parent in nodes[index].parents]
-        self.merges[str(index)] = PointwiseSum(narrow, self._channels(index), nodes[index].level, scaling)
-        return self._channels(index)
-
-    def _channels(self, index: int) -> int:
-        node = self.architecture.nodes[index]
-        return self.scaling.block_channels(node.level, node.block_type)
+        for step in self.steps:
+            node, position = nodes[int(step.name)], int(step.name) - stem_length + 1
+            for _, level, connection in step.parents:
+                self.widens[connection] = ConvNorm(scaling.narrowed_width(level), step.channels, 1, step.level, scaling)
+                channels = step.channels
+            drop_rate = scaling.stochastic_depth * max(position, 0) / len(architecture.blocks)
+            self.groups[step.name] = block_group(node, channels, scaling, drop_rate)
+            channels = step.channels
+            if step.targets:
+                self.fan_outs[step.name] = FanOut(node, step.targets, scaling)
+            if node.is_output:
+                self.endpoints[str(step.level)] = ConvNorm(
+                    channels, scaling.endpoints, 1, step.level, scaling, activation=scaling.activation
+                )
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}."""
-        architecture = self.architecture
         image_size = (images.shape[2], images.shape[3])
-        features: dict[int, Tensor] = {}
-        narrowed: dict[int, dict[int, Tensor]] = {}
+        features: dict[str, Tensor] = {}
+        narrowed: dict[str, dict[int, Tensor]] = {}
         x = self.stem(images)
-        for index in architecture.live_nodes:
-            if str(index) in self.merges:
-                x = self._merge(index, image_size, narrowed, features)
-            x = features[index] = self.groups[str(index)](x)
-            if str(index) in self.fan_outs:
-                narrowed[index] = self.fan_outs[str(index)](x)
-        return {level: self.endpoints[str(level)](features[index]) for level, index in architecture.outputs.items()}
+        for step in self.steps:
+            if step.parents:
+                x = self._merge(step, image_size, narrowed, features)
+            x = features[step.name] = self.groups[step.name](x)
+            if step.targets:
+                narrowed[step.name] = self.fan_outs[step.name](x)
+        return {level: self.endpoints[str(level)](features[name]) for level, name in self.outputs.items()}
 
     def _merge(
-        self, index: int, image_size: Size, narrowed: dict[int, dict[int, Tensor]], features: dict[int, Tensor]
+        self, step: Step, image_size: Size, narrowed: dict[str, dict[int, Tensor]], features: dict[str, Tensor]
     ) -> Tensor:
-        """The input of a block: the sum over its parents and over the blocks merged into it, activated."""
-        nodes = self.architecture.nodes
-        size = feature_size(image_size, nodes[index].level)
-        parts = [
-            resample(narrowed[parent][index], feature_size(image_size, nodes[parent].level), size)
-            for parent in nodes[index].parents
-        ]
-        merged = [features[source] for source, target in self.architecture.merge_edges if target == index]
-        return activate(self.merges[str(index)](parts, merged), self.scaling.activation)
+        """The input of a block: the sum over its parents and over the nodes merged into it, activated."""
+        size = feature_size(image_size, step.level)
+        total, *others = (
+            resample(narrowed[parent][int(step.name)], feature_size(image_size, level), size, self.widens[connection])
+            for parent, level, connection in step.parents
+        )
+        for part in (*others, *(features[name] for name in step.merged)):
+            total += part
+        return activate(total, self.activation)

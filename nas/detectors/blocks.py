@@ -1,4 +1,4 @@
-"""What a block is made of: convolution with batch normalisation, bottleneck and residual blocks, groups of them."""
+"""What a network is made of: convolutions with batch normalisation, bottleneck and residual blocks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.detectors.pointwise import PointwiseSum, initialise_kernel
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import BlockSpec
+
+TRUNCATED_NORMAL_DEVIATION = 0.87962566103423978  # of a unit normal distribution cut off at -2 and 2
+
 
 def activate(x: Tensor, activation: str) -> Tensor:
     """ReLU (in place: ``x`` must not be needed any more) or swish."""
@@ -29,14 +31,26 @@ class BatchNorm(nn.Module):
         self.epsilon = scaling.bn_epsilon
         self.momentum = scaling.bn_momentum
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` [B, C, H, W] with the batch's statistics in training, with the running ones otherwise."""
-        if self.training and x.numel() == x.shape[1]:
+    def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
+        """Normalise ``x`` [B, C, H, W] with the batch's statistics in training, with the running ones otherwise.
+
+        Args:
+            repeats: how often each position counts: ``x`` may stand for a map up-sampled by that factor in area,
+                whose mean and variance are the same, and whose unbiased variance is not.
+        """
+        positions = x.numel() // x.shape[1]
+        if not self.training or (positions > 1 and repeats == 1):
+            return self._normalise(x, self.running_mean, self.running_var)
+        if positions == 1:
             with torch.no_grad():
                 self.running_mean.lerp_(x.flatten(), self.momentum)
                 self.running_var.mul_(1 - self.momentum)
             return self._normalise(x, None, None)
-        return self._normalise(x, self.running_mean, self.running_var)
+        ratio = (positions * repeats - 1) / ((positions - 1) * repeats)
+        variance = self.running_var * ratio
+        y = self._normalise(x, self.running_mean, variance)
+        torch.div(variance, ratio, out=self.running_var)
+        return y
 
     def _normalise(self, x: Tensor, mean: Tensor | None, variance: Tensor | None) -> Tensor:
         return torch.batch_norm(
@@ -67,52 +81,48 @@ class ConvNorm(nn.Module):
         self.norm = BatchNorm(channels_out, scaling)
         self.level = level
         self.stride = stride
+        self.padding = kernel // 2
         self.groups = groups
         self.activation = activation
         initialise_kernel(self.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, H, W] -> [B, C_out, ceil(H / stride), ceil(W / stride)]."""
-        x = self.norm(convolve(x, self.weight, self.stride, self.groups))
+    def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
+        """[B, C_in, H, W] -> [B, C_out, ceil(H / stride), ceil(W / stride)]; ``repeats`` as in :class:`BatchNorm`."""
+        x = self.norm(F.conv2d(x, self.weight, None, self.stride, self.padding, 1, self.groups), repeats)
         return x if self.activation is None else activate(x, self.activation)
 
 
-def convolve(x: Tensor, weight: Tensor, stride: int, groups: int = 1) -> Tensor:
-    """Convolution of [B, C_in, H, W], padded by half the kernel on both sides."""
-    kernel = weight.shape[2]
-    if kernel > 1:
-        return F.conv2d(x, weight, None, stride, kernel // 2, 1, groups)
-    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1)).permute(0, 3, 1, 2)  # one matrix product
+def initialise_kernel(weight: Tensor) -> None:
+    """Variance scaling 1.0 over the inputs, truncated normal at two standard deviations."""
+    deviation = weight[0].numel() ** -0.5 / TRUNCATED_NORMAL_DEVIATION
+    nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
 
 
 class BottleneckBlock(nn.Module):
     """1x1, 3x3 and 1x1 convolution and a shortcut, activation after the sum (ResNet v1.5, stride 1).
 
     The shortcut is a 1x1 convolution if the number of channels changes. ``drop_rate`` is the probability of dropping
-    the residual branch of a sample in training (stochastic depth); it needs an unchanged number of channels.
+    the residual branch of a sample in training (stochastic depth).
     """
 
     def __init__(self, level: int, channels_in: int, scaling: Scaling, drop_rate: float) -> None:
         super().__init__()
         width, channels_out = scaling.block_width(level), scaling.block_channels(level, "bottleneck")
-        self.projects = channels_in != channels_out
         self.activation = scaling.activation
         self.drop_rate = drop_rate
         self.reduce = ConvNorm(channels_in, width, 1, level, scaling, activation=scaling.activation)
         self.conv = ConvNorm(width, width, 3, level, scaling, activation=scaling.activation)
-        inputs = (width, channels_in) if self.projects else (width,)
-        self.expand = PointwiseSum(inputs, channels_out, level, scaling)
+        self.expand = ConvNorm(width, channels_out, 1, level, scaling)
+        self.projection = (
+            ConvNorm(channels_in, channels_out, 1, level, scaling) if channels_in != channels_out else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, H, W]."""
-        y = self.conv(self.reduce(x))
-        if self.projects:
-            y = self.expand([y, x])
-        elif self.training and self.drop_rate > 0:
-            y = drop_samples(self.expand([y]), self.drop_rate).add_(x)
-        else:
-            y = self.expand([y], [x])
-        return activate(y, self.activation)
+        y = self.expand(self.conv(self.reduce(x)))
+        if self.training and self.drop_rate > 0:
+            y = drop_samples(y, self.drop_rate)
+        return activate(y.add_(x if self.projection is None else self.projection(x)), self.activation)
 
 
 class ResidualBlock(nn.Module):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas.detectors.blocks import ConvNorm
-from nas.detectors.pointwise import PointwiseSum
 from nas.detectors.resample import Size, feature_size
 from nas.detectors.retinanet import Detector
 from search_spaces.errors import ConfigError
@@ -33,20 +32,22 @@ def cost(detector: Detector, image_size: int | Size) -> Cost:
     Raises:
         ConfigError: a size that is not a positive integer.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if len(size) != 2 or any(not isinstance(side, int) or side < 1 for side in size):
         raise ConfigError(f"image_size is {image_size!r}; it must be a positive integer, or (height, width) of them.")
     backbone = sum(
         module.weight.numel() * _positions(size, module.level)
         for module in detector.backbone.modules()
-        if isinstance(module, ConvNorm | PointwiseSum)
+        if isinstance(module, ConvNorm)
     )
     kernels = sum(parameter.numel() for parameter in detector.head.parameters() if parameter.ndim == 4)
     head = kernels * sum(_positions(size, level) for level in detector.levels)
     return Cost(
         params_trainable=sum(parameter.numel() for parameter in detector.parameters()),
         params_batch_norm_statistics=sum(
-            buffer.numel() for name, buffer in detector.named_buffers() if name.endswith(("running_mean", "running_var"))
+            buffer.numel()
+            for name, buffer in detector.named_buffers()
+            if name.endswith(("running_mean", "running_var"))
         ),
         multiply_adds=backbone + head,
     )

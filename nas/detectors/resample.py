@@ -44,7 +44,9 @@ class FanOut(nn.Module):
         self.lower = lower
         self.narrow = ConvNorm(channels_in, narrow * len(targets), 1, source.level, scaling, activation=act)
         self.down = (
-            ConvNorm(lower * narrow, lower * narrow, 3, source.level + 1, scaling, stride=2, groups=lower, activation=act)
+            ConvNorm(
+                lower * narrow, lower * narrow, 3, source.level + 1, scaling, stride=2, groups=lower, activation=act
+            )
             if lower
             else None
         )
@@ -56,11 +58,18 @@ class FanOut(nn.Module):
         return dict(zip(self.targets, (*halves, *rest)))
 
 
-def resample(x: Tensor, source_size: Size, size: Size) -> Tensor:
-    """Bring what :class:`FanOut` made of a map of ``source_size`` to ``size``: [B, C, h, w] -> [B, C, *size]."""
-    if x.shape[2:] != source_size:
+def resample(x: Tensor, source_size: Size, size: Size, widen: nn.Module) -> Tensor:
+    """The wide end of a connection: what :class:`FanOut` made of a map of ``source_size``, at the target's size.
+
+    A whole-numbered up-sampling comes after the 1x1 convolution and its normalisation: the result is the same, and
+    the work is less by the square of the factor.
+    """
+    height, width = x.shape[2], x.shape[3]
+    if (height, width) != source_size:
         x = pool_to(x, source_size, size)
-    return resize_nearest(x, size)
+    elif size[0] % height == 0 and size[1] % width == 0:
+        return resize_nearest(widen(x, size[0] * size[1] // (height * width)), size)
+    return widen(resize_nearest(x, size))
 
 
 def pool_to(x: Tensor, source_size: Size, size: Size) -> Tensor:

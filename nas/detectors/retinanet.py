@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,22 +28,17 @@ class Tower(nn.Module):
     def __init__(self, levels: int, channels_out: int, bias: float, scaling: Scaling) -> None:
         super().__init__()
         widths = [scaling.endpoints] + [scaling.head_channels] * scaling.head_depth
-        self.convolutions = nn.ModuleList(nn.Conv2d(at, after, 3, padding=1) for at, after in zip(widths, widths[1:]))
+        self.convolutions = nn.ModuleList(head_convolution(*pair, deviation=0.01) for pair in pairwise(widths))
         self.norms = nn.ModuleList(
             nn.ModuleList(BatchNorm(width, scaling) for _ in range(levels)) for width in widths[1:]
         )
-        self.predictor = nn.Conv2d(widths[-1], channels_out, 3, padding=1)
+        self.predictor = head_convolution(widths[-1], channels_out, deviation=1e-5, bias=bias)
         self.activation = scaling.activation
-        for convolution in self.convolutions:
-            nn.init.normal_(convolution.weight, std=0.01)
-            nn.init.zeros_(convolution.bias)
-        nn.init.normal_(self.predictor.weight, std=1e-5)
-        nn.init.constant_(self.predictor.bias, bias)
 
     def forward(self, canvases: Sequence[Tensor], layouts: Sequence[Layout]) -> list[Tensor]:
         """Canvases [B, endpoints, H, W] that hold all levels -> maps [B, channels_out, h, w], one for each level."""
         for convolution, norms in zip(self.convolutions, self.norms):
-            per_level = iter(norms)
+            per_level = iter(norms.children())
             canvases = [
                 activate(
                     pack([next(per_level)(x) for x in unpack(convolution(canvas), layout)], layout), self.activation
@@ -50,6 +46,15 @@ class Tower(nn.Module):
                 for canvas, layout in zip(canvases, layouts)
             ]
         return [x for canvas, layout in zip(canvases, layouts) for x in unpack(self.predictor(canvas), layout)]
+
+
+def head_convolution(channels_in: int, channels_out: int, deviation: float, bias: float = 0.0) -> nn.Conv2d:
+    """A 3x3 convolution with normally distributed weights and a constant bias."""
+    convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+    nn.init.normal_(convolution.weight, std=deviation)
+    assert convolution.bias is not None
+    nn.init.constant_(convolution.bias, bias)
+    return convolution
 
 
 class RetinaNetHead(nn.Module):

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
+import socket
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,7 @@ from search_spaces.errors import ConfigError
 PROJECT = Path(__file__).resolve().parents[2]
 STORAGE_PREFIX = ".ray-"
 OBJECT_STORE_BYTES = 128 * 2**20
+CONNECT_SECONDS = 10.0
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -61,7 +65,7 @@ class RaySettings:
         cpus_per_trial: CPU cores, and torch threads, of a worker.
         gpus_per_trial: GPUs of a worker, fractions allowed (bookkeeping only: memory is not limited); None: one where
             the cluster has GPUs, else none.
-        address: of a running Ray cluster; None starts Ray on this machine, reachable from this machine only.
+        address: ``host:port`` of a running Ray cluster's head; None starts Ray here, reachable from this machine only.
 
     Raises:
         ConfigError: a number is out of range.
@@ -79,6 +83,8 @@ class RaySettings:
             raise ConfigError(f"runner cpus_per_trial is {self.cpus_per_trial}; it must be at least 1.")
         if self.gpus_per_trial is not None and self.gpus_per_trial < 0:
             raise ConfigError(f"runner gpus_per_trial is {self.gpus_per_trial}; it must not be negative, or null.")
+        if self.address is not None and not re.fullmatch(r"[^:/]+:\d{1,5}", self.address):
+            raise ConfigError(f"runner address is {self.address!r}; it must be host:port of a Ray cluster, or null.")
 
 
 def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> None:
@@ -102,72 +108,63 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
         resources, workers = _resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         searcher = _SearchOfTune(search)
-        try:
-            tune.run(
-                _evaluator(search.space, make_proxy, settings.cpus_per_trial),
-                name="search",
-                storage_path=str(storage),
-                search_alg=searcher,
-                num_samples=-1,
-                max_concurrent_trials=workers,
-                resources_per_trial=resources,
-                reuse_actors=True,
-                callbacks=[_Failures(searcher)],
-                trial_name_creator=_trial_name,
-                trial_dirname_creator=_one_folder,
-                raise_on_failed_trial=False,
-                verbose=0,
-            )
-        except _Abort as abort:
-            raise abort.error from None
-
-
-class _Abort(BaseException):
-    """Carries an error of the search through Tune, which logs and swallows any ``Exception`` of a searcher."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-@contextmanager
-def _aborting() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise _Abort(error) from error
+        tune.run(
+            _evaluator(search.space, make_proxy, settings.cpus_per_trial),
+            name="search",
+            storage_path=str(storage),
+            search_alg=searcher,
+            num_samples=-1,
+            max_concurrent_trials=workers,
+            resources_per_trial=resources,
+            reuse_actors=True,
+            stop=_StopOnError(searcher),
+            callbacks=[_Failures(searcher)],
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+    if searcher.error is not None:
+        raise searcher.error
 
 
 class _SearchOfTune(Searcher):
-    """The search as Tune sees it."""
+    """The search as Tune sees it.
+
+    Attributes:
+        error: what the search raised. Tune would log and swallow it; kept, it stops Tune by :class:`_StopOnError`.
+    """
 
     def __init__(self, search: Search) -> None:
         super().__init__()
+        self.error: Exception | None = None
         self._search = search
         self._running: dict[str, Trial] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's configuration; None while only running trials can bring more."""
-        with _aborting():
+        """The next trial's configuration; None while only running trials can bring more; FINISHED after the last."""
+        with self._keeping_errors():
             trial = self._search.next_trial()
-            if trial is None:
-                return Searcher.FINISHED if self._search.stop_reason is not None else None
-        self._running[trial_id] = trial
-        return {"number": trial.number, "decisions": json.dumps(trial.decisions), "seed": trial.seed}
+            if trial is not None:
+                self._running[trial_id] = trial
+                return {"number": trial.number, "decisions": json.dumps(trial.decisions), "seed": trial.seed}
+            if self._search.stop_reason is None:
+                return None
+        return Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Pass a result on; a failure comes with its reason through :class:`_Failures`."""
         if result is None:
             return
-        with _aborting():
+        with self._keeping_errors():
             if "no_proxy" in result:
                 raise ConfigError(f"the proxy cannot be built in a worker: {result['no_proxy']}")
             measurement = Measurement.from_dict(json.loads(result["measurement"]))
             self._search.finish(self._running.pop(trial_id), measurement, result["started"])
 
-    def on_trial_error(self, trial_id: str, reason: str) -> None:
-        """A trial lost its worker; a retry is a new trial of Tune."""
-        with _aborting():
+    def on_worker_lost(self, trial_id: str, reason: str) -> None:
+        """The trial's worker died or raised; a retry is a new trial of Tune."""
+        with self._keeping_errors():
             self._search.fail(self._running.pop(trial_id), reason)
 
     def save(self, checkpoint_path: str) -> None:
@@ -175,6 +172,32 @@ class _SearchOfTune(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: see :meth:`save`."""
+
+    @contextmanager
+    def _keeping_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.error = self.error or error
+
+
+class _StopOnError(tune.Stopper):
+    """Ends Tune's run when the search has raised."""
+
+    def __init__(self, searcher: _SearchOfTune) -> None:
+        self._searcher = searcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it goes into Tune's checkpoint."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No trial is stopped by itself."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Asked by Tune at every step."""
+        return self._searcher.error is not None
 
 
 class _Failures(tune.Callback):
@@ -185,31 +208,48 @@ class _Failures(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Called by Tune after the searcher's ``on_trial_complete``."""
-        self._searcher.on_trial_error(trial.trial_id, _reason(trial))
+        self._searcher.on_worker_lost(trial.trial_id, _reason(trial))
+
+
+class _Evaluation:
+    """What a worker does with a trial; lives as long as the worker."""
+
+    def __init__(self, space: SearchSpace, make_proxy: MakeProxy, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._space = space
+        self._proxy: Proxy | None = None
+        try:
+            self._proxy = make_proxy()
+        except Exception as error:
+            self._no_proxy = describe(error)
+
+    def __call__(self, config: dict[str, Any]) -> dict[str, Any]:
+        if self._proxy is None:
+            return {"no_proxy": self._no_proxy}
+        started = time.time()
+        architecture = self._space.decode(tuple(json.loads(config["decisions"])))
+        measurement = measure(self._proxy, architecture, config["seed"])
+        return {"started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
 
 
 def _evaluator(space: SearchSpace, make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
-    """The class whose instances are the workers; one step is one trial."""
+    """The class whose instances are the workers; one step is one trial.
+
+    Tune gives a waiting trial to whichever worker is free first and then stops the worker that was starting for it. So
+    workers start light, and import and build what evaluates within their first trial: all of them are up by its end.
+    """
+    payload = cloudpickle.dumps(partial(_Evaluation, space, make_proxy, threads))
 
     class Evaluator(tune.Trainable):
-        def setup(self, config: dict[str, Any]) -> None:
-            torch.set_num_threads(threads)
-            self.proxy: Proxy | None = None
-            try:
-                self.proxy = make_proxy()
-            except Exception as error:
-                self.no_proxy = describe(error)
+        evaluation: Any = None
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             return True
 
         def step(self) -> dict[str, Any]:
-            if self.proxy is None:
-                return {"done": True, "no_proxy": self.no_proxy}
-            started = time.time()
-            architecture = space.decode(tuple(json.loads(self.config["decisions"])))
-            measurement = measure(self.proxy, architecture, self.config["seed"])
-            return {"done": True, "started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
+            if self.evaluation is None:
+                self.evaluation = cloudpickle.loads(payload)()
+            return {"done": True, **self.evaluation(self.config)}
 
     return Evaluator
 
@@ -224,11 +264,6 @@ def _reason(trial: TuneTrial) -> str:
 
 def _trial_name(trial: TuneTrial) -> str:
     return str(trial.trial_id)
-
-
-def _one_folder(trial: TuneTrial) -> str:
-    """One folder for all trials: only errors leave a file there, and they are read at once."""
-    return "trial"
 
 
 def _resources(settings: RaySettings) -> tuple[dict[str, float], int]:
@@ -254,16 +289,14 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
     Raises:
         ConfigError: Ray cannot be started, or the cluster does not answer.
     """
-    with _environment():
+    with _environment(), _silence():
         if ray.is_initialized():
             yield
             return
         files = tempfile.mkdtemp(prefix="ray-")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                _start_ray(settings, files)
-                yield
+            _start_ray(settings, files)
+            yield
         finally:
             ray.shutdown()
             shutil.rmtree(files, ignore_errors=True)
@@ -281,6 +314,20 @@ def _environment() -> Iterator[None]:
         os.environ.update(before)
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No prints, log lines and warnings of Ray: what matters reaches the user as progress, record or error."""
+    logger = logging.getLogger("ray")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def _start_ray(settings: RaySettings, files: str) -> None:
     python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
     local = {
@@ -292,15 +339,18 @@ def _start_ray(settings: RaySettings, files: str) -> None:
     }
     ray_constants.ENABLE_RAY_CLUSTER = settings.address is not None
     try:
+        if settings.address is not None:
+            host, port = settings.address.split(":")
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         ray.init(
             **({"address": settings.address} if settings.address else local),
             log_to_driver=False,
-            logging_level=logging.ERROR,
+            logging_level=logging.CRITICAL,
             runtime_env={"env_vars": {"PYTHONPATH": python_path}},
         )
-    except (ConnectionError, RayError, OSError, RuntimeError, ValueError) as error:
-        where = f"the cluster at {settings.address!r}" if settings.address else "Ray on this machine"
-        raise ConfigError(f"{where} cannot be used: {describe(error)}; check runner address.") from None
+    except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
+        where = f"runner address {settings.address}" if settings.address else "Ray on this machine"
+        raise ConfigError(f"{where} cannot be used: {describe(error)}") from None
 
 
 @contextmanager

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas.datasets.augment import AugmentSettings, training_batch
-from nas.datasets.dataset import DetectionData
 from nas.detectors import Detector
 from nas.training.schedule import Schedule
 from search_spaces.errors import ConfigError
@@ -98,27 +95,6 @@ def train(
     if average is not None:
         detector.load_state_dict(average.module.state_dict())
     return TrainingResult(values, diverged=not all(map(math.isfinite, values)))
-
-
-def batches(
-    data: DetectionData,
-    indices: Sequence[int],
-    batch_size: int,
-    settings: AugmentSettings,
-    seed: int,
-    device: torch.device | str = "cpu",
-) -> Iterator[Batch]:
-    """Training batches without end: every epoch has its own order and variation, all from the seed.
-
-    A last batch that would be smaller than ``batch_size`` is filled up from the next epoch.
-    """
-    rng = np.random.default_rng(seed)
-    waiting: list[int] = []
-    while True:
-        while len(waiting) < batch_size:
-            waiting.extend(rng.permutation(np.asarray(indices)).tolist())
-        taken, waiting = waiting[:batch_size], waiting[batch_size:]
-        yield training_batch(data, taken, rng, settings, device)
 
 
 def _optimiser(detector: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:

@@ -125,7 +125,7 @@ def test_results_may_come_in_any_order(tmp_path):
     assert search.next_trial() == trials[1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_replay_restores_any_interleaving(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
@@ -162,7 +162,7 @@ def test_another_controller_is_noticed_on_resume(tmp_path):
     run_serial(search, Hashed)
     end(search)
     with pytest.raises(
-        RecordError, match="proposes another trial 0: .* the controller, its settings or the code differ"
+        RecordError, match=r"proposes another trial 0: .* the controller, its settings or the code differ"
     ):
         start(tmp_path, Drifting(seed=1))
     with pytest.raises(RecordError, match="nothing to propose"):

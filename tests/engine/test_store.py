@@ -263,9 +263,8 @@ def test_a_full_disk(tmp_path):
             run_serial(search, Hashed)
         end(search)
         assert sum(trial.state is TrialState.COMPLETE for trial in read_run(disk / "run").trials) >= 3
+        fill(disk / "filler")
         with pytest.raises(RecordError, match="cannot be written"):
-            (disk / "filler").write_bytes(b"")
-            fill(disk / "filler")
             Store.create(disk / "other", IDENTITY, {}, {})
         assert not (disk / "other" / RECORD_NAME).exists()
     finally:

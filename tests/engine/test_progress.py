@@ -1,0 +1,93 @@
+import io
+
+import pytest
+from engine_support import Hashed, Scripted, distinct, start
+
+from nas.engine import ProgressLine, TrialRecord, TrialState, progress_text, run_serial
+from nas.engine.progress import duration
+from proxies.base import Measurement
+
+
+def trial(number: int, state: TrialState, ap: float | None = None, session: int = 0) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state=state,
+        decisions=(),
+        architecture=None,
+        fingerprint=str(number),
+        seed=0,
+        session=session,
+        started=100.0 + number,
+        finished=None if state is TrialState.RUNNING else 110.0 + number,
+        reward=ap,
+        measurement=None if ap is None else Measurement(ap=ap),
+    )
+
+
+def test_the_line():
+    trials = [
+        trial(0, TrialState.COMPLETE, 0.1),
+        trial(1, TrialState.COMPLETE, 0.3),
+        trial(2, TrialState.DUPLICATE, None),
+        trial(3, TrialState.FAILED),
+        trial(4, TrialState.RUNNING),
+    ]
+    assert progress_text(trials, samples=12, session=0, session_started=100.0, now=400.0) == (
+        "3/12 | best AP 0.3000 | mean of last 2 0.2000 | 36.0 trials/h | 15 min left | 1 known before | 1 failed"
+    )
+
+
+def test_only_the_last_results_are_averaged():
+    trials = [trial(number, TrialState.COMPLETE, 0.0 if number < 5 else 0.5) for number in range(15)]
+    assert "mean of last 10 0.5000" in progress_text(trials, 20, 0, 0.0, 1.0)
+
+
+def test_the_rate_counts_this_session_only():
+    trials = [trial(number, TrialState.COMPLETE, 0.1, session=int(number >= 8)) for number in range(10)]
+    text = progress_text(trials, samples=20, session=1, session_started=1000.0, now=1100.0)
+    assert "10/20" in text
+    assert "72.0 trials/h | 8 min left" in text
+
+
+def test_before_the_first_result():
+    assert progress_text([trial(0, TrialState.RUNNING)], 5, 0, 0.0, 50.0) == "0/5"
+
+
+def test_at_the_end_no_time_is_left():
+    assert "left" not in progress_text([trial(0, TrialState.COMPLETE, 0.1)], 1, 0, 0.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(4.4, "4 s"), (89, "89 s"), (120, "2 min"), (3600, "60 min"), (11100, "3 h 05 min")]
+)
+def test_durations(seconds, said):
+    assert duration(seconds) == said
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run_with(tmp_path, line: ProgressLine) -> None:
+    search = start(tmp_path, Scripted(distinct(3)), samples=3)
+    search._on_change = line
+    run_serial(search, Hashed)
+    line.close()
+
+
+def test_a_terminal_line_is_rewritten(tmp_path, monkeypatch):
+    monkeypatch.setattr("nas.engine.progress.TERMINAL_SECONDS", 0.0)
+    stream = Terminal()
+    run_with(tmp_path, ProgressLine(stream))
+    assert stream.getvalue().count("\r") >= 6
+    assert stream.getvalue().count("\n") == 1
+    assert "3/3 | best AP" in stream.getvalue()
+
+
+def test_a_file_gets_few_plain_lines(tmp_path):
+    stream = io.StringIO()
+    run_with(tmp_path, ProgressLine(stream))
+    assert len(stream.getvalue().splitlines()) == 1
+    assert stream.getvalue().startswith("3/3 | best AP")
+    assert "\r" not in stream.getvalue()
