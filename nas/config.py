@@ -6,8 +6,9 @@ first, against the composed defaults, and every refusal is one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import proxies
+from proxies.base import Proxy
 from search_spaces.errors import ConfigError
 
 FOLDER = Path(__file__).parent / "conf"
@@ -65,6 +68,15 @@ def help_text(command: str) -> str:
             f"{part}={' | '.join(part_names(part))}   (settings of {default}, as {part}.KEY=VALUE)\n{indented}"
         )
     return "\n\n".join(sections)
+
+
+def proxy_factory(config: Config) -> Callable[[], Proxy]:
+    """What builds the proxy of a search's configuration, in this process or, pickled, in a worker."""
+    settings = dict(config["proxy"])
+    if settings["name"] == "synthetic":
+        return partial(proxies.build, **settings, space=config["space"])
+    data = dict(config["data"])
+    return partial(proxies.build, **settings, cache_dir=data.pop("cache_dir"), data=data)
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import controllers
-import proxies
 import search_spaces
 from controllers.base import Controller
 from nas.command_line import run_command
-from nas.config import Config, to_yaml
+from nas.config import Config, proxy_factory, to_yaml
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.progress import ProgressLine, duration
 from nas.engine.provenance import collect_provenance
@@ -30,15 +28,13 @@ from nas.run_folder import existing_folder, new_folder
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
 
-DATA_FREE_PROXIES = ("synthetic",)
-
 
 def search(config: Config) -> None:
     """Run or resume the search that the configuration describes."""
     settings = _search_settings(config)
     space = search_spaces.build(**config["space"])
     controller = controllers.build(space=space, seed=config["seed"], **config["controller"])
-    make_proxy = _proxy_factory(config)
+    make_proxy = proxy_factory(config)
     folder = _folder(config)
     proxy = make_proxy()
     proxy.prepare()
@@ -60,15 +56,6 @@ def _search_settings(config: Config) -> SearchSettings:
         failed_reward=config["failed_reward"],
         max_duplicates=config["max_duplicates"],
     )
-
-
-def _proxy_factory(config: Config) -> MakeProxy:
-    """What builds the proxy here and in every worker, from plain values."""
-    settings = dict(config["proxy"])
-    if settings["name"] in DATA_FREE_PROXIES:
-        return partial(proxies.build, **settings, space=config["space"])
-    data = dict(config["data"])
-    return partial(proxies.build, **settings, cache_dir=data.pop("cache_dir"), data=data)
 
 
 def _folder(config: Config) -> Path:

@@ -18,7 +18,7 @@ from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
 from nas.datasets.settings import build_settings
-from nas.detectors import PROXY, DetectionSettings, Scaling, build_detector, cost
+from nas.detectors import PROXY, DetectionSettings, Scaling, build_detector, cost, keep_freed_memory
 from nas.evaluation import evaluate
 from nas.training.input import batches
 from nas.training.loop import OptimiserSettings, train
@@ -28,7 +28,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
 DEVICE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "cpu": {"image_size": 96, "batch_size": 8, "steps": 350, "learning_rate": 0.02, "threads": 1},
+    "cpu": {"image_size": 96, "batch_size": 8, "steps": 500, "learning_rate": 0.02, "threads": 1},
     "cuda": {"image_size": 256, "batch_size": 32, "steps": 1000, "learning_rate": 0.04, "threads": None},
 }
 """What None becomes on a kind of device: a CPU core works through few small images, a GPU through larger ones."""
@@ -115,6 +115,8 @@ class DetectionProxy(Proxy):
         """
         if self.settings.threads is not None and self.device.type == "cpu":
             torch.set_num_threads(self.settings.threads)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         data, split = self.open()
         outcome = _Outcome(self._budget(split))
         try:

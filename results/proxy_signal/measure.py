@@ -1,10 +1,11 @@
 """Does the proxy carry signal? Random architectures, each measured with several seeds.
 
-    python results/proxy_signal/measure.py --architectures 16 --seeds 2 --workers 2 --out results/proxy_signal
+    python results/proxy_signal/measure.py
+    python results/proxy_signal/measure.py --architectures 8 --out signal proxy.steps=200 proxy.scaling.head_depth=2
 
 Prints and writes the Spearman correlation of AP between seeds, the spread of AP between architectures against that
 between seeds, and the seconds that an architecture takes. The files are ``measurements.csv`` (a row per evaluation)
-and ``summary.json``. ``--set`` changes a setting of the proxy: ``--set steps=200 scaling.head_depth=2``.
+and ``summary.json``. Space, proxy and data are those of ``nas.search``, with the same settings as KEY=VALUE.
 """
 
 from __future__ import annotations
@@ -21,25 +22,27 @@ from typing import Any
 
 import numpy as np
 
-import proxies
 import search_spaces
+from nas.config import Config, load_config, proxy_factory
+from nas.engine.provenance import collect_provenance
 
 FIELDS = ("architecture", "fingerprint", "seed", "ap", "params", "multiply_adds", "build", "train", "evaluate", "error")
 Row = dict[str, Any]
+Task = tuple[Config, int, int]
 
 
 def main() -> None:
     """Measure, write the files, print the summary."""
     arguments = _arguments()
-    settings = _nested(arguments.set)
-    proxies.build("detection", **settings).prepare()
+    config = load_config("search", arguments.overrides)
+    proxy_factory(config)().prepare()
     tasks = [
-        (settings, arguments.first + number, seed)
+        (config, arguments.first + number, seed)
         for seed in range(arguments.seeds)
         for number in range(arguments.architectures)
     ]
     rows = _run(tasks, arguments.workers)
-    summary = {**summarise(rows), "settings": settings, "command": " ".join(sys.argv)}
+    summary = {**summarise(rows), "command": " ".join(sys.argv), **collect_provenance()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     with (arguments.out / "measurements.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
@@ -49,11 +52,11 @@ def main() -> None:
     print(json.dumps(summary, indent=2))
 
 
-def measure(task: tuple[dict[str, Any], int, int]) -> Row:
+def measure(task: Task) -> Row:
     """One evaluation; architecture number n is the first sample of a generator seeded with n."""
-    settings, number, seed = task
-    architecture = search_spaces.build("spinenet").sample(np.random.default_rng(number))
-    result = proxies.build("detection", **settings).evaluate(architecture, seed)
+    config, number, seed = task
+    architecture = search_spaces.build(**config["space"]).sample(np.random.default_rng(number))
+    result = proxy_factory(config)().evaluate(architecture, seed)
     return {
         "architecture": number,
         "fingerprint": architecture.fingerprint,
@@ -100,7 +103,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (values[:, None] > values).sum(axis=1) + ((values[:, None] == values).sum(axis=1) - 1) / 2
 
 
-def _run(tasks: list[tuple[dict[str, Any], int, int]], workers: int) -> list[Row]:
+def _run(tasks: list[Task], workers: int) -> list[Row]:
     rows: list[Row] = []
     started = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
@@ -117,29 +120,13 @@ def _run(tasks: list[tuple[dict[str, Any], int, int]], workers: int) -> list[Row
     return rows
 
 
-def _nested(pairs: list[str]) -> dict[str, Any]:
-    """``["steps=200", "scaling.head_depth=2"]`` -> ``{"steps": 200, "scaling": {"head_depth": 2}}``."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        path, _, text = pair.partition("=")
-        *parents, last = path.split(".")
-        place = settings
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        try:
-            place[last] = json.loads(text)
-        except json.JSONDecodeError:
-            place[last] = text
-    return settings
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", type=int, default=16, help="how many random architectures")
     parser.add_argument("--first", type=int, default=0, help="number of the first architecture")
     parser.add_argument("--seeds", type=int, default=2, help="evaluations of each")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the proxy")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as of nas.search")
     parser.add_argument("--out", type=Path, default=Path("results/proxy_signal"), help="folder of the files")
     return parser.parse_args()
 
