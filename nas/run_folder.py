@@ -9,6 +9,7 @@ from search_spaces.errors import RecordError
 
 RUNS = Path("runs")
 RECORD = "record.db"
+LEFTOVERS = {".lock", "record.db.new"}  # of a search that ended before its record was there
 
 
 def new_folder(run: str | None, label: str) -> Path:
@@ -28,7 +29,7 @@ def new_folder(run: str | None, label: str) -> Path:
         raise RecordError(
             f"run folder {folder} holds the record of a search; give resume=true to go on with it, or another run=."
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - LEFTOVERS):
         raise RecordError(f"run folder {folder} exists and is not an empty folder; give another run=.")
     return folder
 

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import controllers
 import search_spaces
 from controllers.base import Controller
@@ -85,6 +87,7 @@ def _run(config: Config, store: Store, controller: Controller, settings: SearchS
     try:
         state = Search(controller, store, settings, on_change=progress)
         if config["runner"]["name"] == "serial":
+            torch.set_num_threads(config["runner"]["threads"])
             run_serial(state, make_proxy)
         else:
             _run_in_ray(config["runner"], state, make_proxy)

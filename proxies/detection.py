@@ -28,8 +28,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
 DEVICE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "cpu": {"image_size": 96, "batch_size": 8, "steps": 500, "learning_rate": 0.02, "threads": 1},
-    "cuda": {"image_size": 256, "batch_size": 32, "steps": 1000, "learning_rate": 0.04, "threads": None},
+    "cpu": {"image_size": 96, "batch_size": 8, "steps": 400, "learning_rate": 0.003},
+    "cuda": {"image_size": 256, "batch_size": 32, "steps": 1000, "learning_rate": 0.003},
 }
 """What None becomes on a kind of device: a CPU core works through few small images, a GPU through larger ones."""
 
@@ -43,7 +43,6 @@ class ProxySettings:
         batch_size: images per step.
         steps: optimiser steps; exclusive with ``epochs``.
         learning_rate: after warm-up.
-        threads: of a CPU device; one, so that workers can stand side by side.
         epochs: passes over the training images, in place of ``steps``.
         data: ``name`` and the settings of the data set, see :func:`nas.datasets.registry.open_data`.
         cache_dir: where decoded images are kept; None means the user's cache folder.
@@ -62,7 +61,6 @@ class ProxySettings:
     batch_size: int | None = None
     steps: int | None = None
     learning_rate: float | None = None
-    threads: int | None = None
     epochs: float | None = None
     data: Mapping[str, Any] = field(default_factory=lambda: {"name": "synthetic"})
     cache_dir: str | None = None
@@ -79,7 +77,7 @@ class ProxySettings:
     detection: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "batch_size", "steps", "threads", "epochs", "eval_batch_size", "learning_rate"):
+        for name in ("image_size", "batch_size", "steps", "epochs", "eval_batch_size", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"proxy setting {name} is {value}; it must be positive.")
@@ -113,8 +111,6 @@ class DetectionProxy(Proxy):
         A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
         device that has failed as a whole raises, since it is not the architecture's fault.
         """
-        if self.settings.threads is not None and self.device.type == "cpu":
-            torch.set_num_threads(self.settings.threads)
         if self.device.type == "cpu":
             keep_freed_memory()
         data, split = self.open()

@@ -31,8 +31,10 @@ from ray.exceptions import RayError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
+from nas.engine.disk import sentences
 from nas.engine.loop import MakeProxy, describe, measure
 from nas.engine.search import Search
+from nas.engine.store import RECORD_NAME
 from nas.engine.trial import Trial
 from proxies.base import Measurement, Proxy
 from search_spaces.base import SearchSpace
@@ -358,7 +360,8 @@ def _storage(folder: Path) -> Iterator[Path]:
     """A temporary folder for Tune in the run folder; what a killed search left there is removed."""
     for left in folder.glob(f"{STORAGE_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
-    storage = Path(tempfile.mkdtemp(prefix=STORAGE_PREFIX, dir=folder.absolute()))
+    with sentences(folder / RECORD_NAME):
+        storage = Path(tempfile.mkdtemp(prefix=STORAGE_PREFIX, dir=folder.absolute()))
     try:
         yield storage
     finally:

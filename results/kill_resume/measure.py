@@ -10,6 +10,7 @@ the record of the killed search holds every sample exactly once and the same pro
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -48,6 +49,7 @@ def start(folder: Path, given: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(folder, given),
         start_new_session=True,
+        env={**os.environ, "TMPDIR": str(folder.parent)},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -115,7 +117,7 @@ def problems(whole: Run, killed: Run, samples: int) -> list[str]:
 def main(arguments: list[str]) -> int:
     given = {**DEFAULTS, **dict(argument.split("=") for argument in arguments)}
     rng = random.Random(int(given["seed"]))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         whole, killed = Path(name) / "whole", Path(name) / "killed"
         run_to_the_end(whole, given)
         kills = []

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import search_spaces
 from nas.config import Config, load_config, proxy_factory
@@ -106,7 +107,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _run(tasks: list[Task], workers: int) -> list[Row]:
     rows: list[Row] = []
     started = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, torch.set_num_threads, (1,)) as pool:
         for row in pool.imap_unordered(measure, tasks):
             rows.append(row)
             passed = time.monotonic() - started

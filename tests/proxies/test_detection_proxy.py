@@ -1,7 +1,6 @@
 """The detection proxy: a measurement for every architecture, an error sentence where training fails."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ def tiny_proxy(cache: Path, **changes: Any) -> DetectionProxy:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
