@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any
 
 from controllers.base import Controller
@@ -13,7 +12,7 @@ from controllers.ppo import Ppo
 from controllers.random_search import RandomSearch, RandomSettings
 from controllers.reinforce import Reinforce
 from search_spaces.base import SearchSpace
-from search_spaces.errors import ControllerError
+from search_spaces.errors import ControllerError, suggestion
 
 CONTROLLERS: dict[str, tuple[type, Callable[[SearchSpace, int, Any], Controller]]] = {
     "ppo": (Ppo, PolicyGradient),
@@ -43,6 +42,4 @@ def build(name: str, space: SearchSpace, seed: int = 0, **settings: Any) -> Cont
 
 def _suggest(key: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
-    close = get_close_matches(key, names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return f"{hint}; there are: {', '.join(names)}." if names else "; it has no settings."
+    return f"{suggestion(key, names)}; there are: {', '.join(names)}." if names else "; it has no settings."

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from nas.config import Config, help_text, load_config
 from search_spaces.errors import NasError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+
+def python_command() -> str:
+    """How the user can start this Python again from here: the path of a virtual environment's, or its name."""
+    path = Path(sys.executable)
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def run_command(command: str, description: str, function: Callable[[Config], None]) -> int:
@@ -23,6 +31,8 @@ def run_command(command: str, description: str, function: Callable[[Config], Non
     if any(argument in ("-h", "--help") for argument in arguments):
         print(f"{description}\n\nusage: python -m nas.{command} [KEY=VALUE ...]\n\n{help_text(command)}")
         return 0
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
     try:
         function(load_config(command, arguments))
     except NasError as error:

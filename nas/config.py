@@ -6,8 +6,9 @@ first, against the composed defaults, and every refusal is one sentence.
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 import proxies
 from proxies.base import Proxy
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, suggestion
 
 FOLDER = Path(__file__).parent / "conf"
 Config = dict[str, Any]
 
 
-def load_config(command: str, arguments: Sequence[str]) -> Config:
+def load_config(command: str, arguments: Sequence[str], earlier: Mapping[str, Any] | None = None) -> Config:
     """The configuration of a command: its YAML file, the chosen parts, the overrides.
 
     Args:
         command: a file of ``nas/conf`` without its ending, for example ``"search"``.
         arguments: overrides, ``"key=value"`` or ``"part=name"``.
+        earlier: a configuration to go on with; only what ``arguments`` name differs from it.
 
     Raises:
         ConfigError: an override is malformed, names an unknown key or part, or has the wrong type.
@@ -50,7 +52,19 @@ def load_config(command: str, arguments: Sequence[str]) -> Config:
             _check_key(override, defaults)
     config = _compose(command, [str(override.input_line) for override in overrides])
     _check_types(config, defaults, prefix="")
-    return config
+    return config if earlier is None else _overlay(earlier, config, [one.key_or_group for one in overrides])
+
+
+def _overlay(earlier: Mapping[str, Any], config: Config, paths: Sequence[str]) -> Config:
+    """``earlier`` with the values at ``paths`` (``"samples"``, ``"space.stem"``) taken from ``config``."""
+    result = copy.deepcopy(dict(earlier))
+    for path in paths:
+        *parents, last = path.split(".")
+        source, target = config, result
+        for parent in parents:
+            source, target = source[parent], target.setdefault(parent, {})
+        target[last] = source[last]
+    return result
 
 
 def part_names(part: str) -> list[str]:
@@ -111,11 +125,13 @@ def _check_part(override: Override) -> None:
     part, name = override.key_or_group, str(override.value())
     names = part_names(part)
     if name not in names:
-        raise ConfigError(f"unknown {part} {name!r}{_suggest(name, names)}; there are: {', '.join(names)}.")
+        raise ConfigError(f"unknown {part} {name!r}{suggestion(name, names)}; there are: {', '.join(names)}.")
 
 
 def _check_key(override: Override, defaults: Config) -> None:
     path = override.key_or_group.split(".")
+    if path[-1] == "name" and len(path) == 2:
+        raise ConfigError(f"{override.key_or_group} cannot be set; choose with {path[0]}=NAME.")
     node: Any = defaults
     for depth, key in enumerate(path):
         if not isinstance(node, dict) or key not in node:
@@ -123,15 +139,10 @@ def _check_key(override: Override, defaults: Config) -> None:
             known = [f"{above}.{name}" if above else str(name) for name in node] if isinstance(node, dict) else []
             wanted = ".".join(path[: depth + 1])
             allowed = f"allowed: {', '.join(sorted(known))}" if known else f"{above} has no keys of its own"
-            raise ConfigError(f"unknown key {wanted!r}{_suggest(wanted, known)}; {allowed}.")
+            raise ConfigError(f"unknown key {wanted!r}{suggestion(wanted, known)}; {allowed}.")
         node = node[key]
     if isinstance(node, dict) and not isinstance(override.value(), dict):
         raise ConfigError(f"{override.key_or_group} is a group of settings; set one of: {', '.join(node)}.")
-
-
-def _suggest(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _compose(command: str, overrides: list[str]) -> Config:
@@ -145,12 +156,14 @@ def _compose(command: str, overrides: list[str]) -> Config:
 
 
 def _check_types(value: Any, default: Any, prefix: str) -> None:
-    """A value must have its default's type; a null default takes anything, and what it builds checks further."""
+    """A value must have its default's type; a null default takes any plain value, and what it builds checks further."""
     if isinstance(default, dict) and isinstance(value, dict):
         for key, inner in value.items():
             _check_types(inner, default.get(key), f"{prefix}.{key}" if prefix else str(key))
         return
-    if default is None or value is None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{prefix} is {value}; it must be finite.")
+    if default is None:
         return
     kinds: dict[type, tuple[str, tuple[type, ...]]] = {
         bool: ("true or false", (bool,)),
@@ -162,7 +175,8 @@ def _check_types(value: Any, default: Any, prefix: str) -> None:
     }
     name, allowed = kinds[type(default)]
     if not isinstance(value, allowed) or (isinstance(value, bool) and not isinstance(default, bool)):
-        raise ConfigError(f"{prefix} is {value!r}; it must be {name}, for example {default!r}.")
+        found = "null" if value is None else repr(value)
+        raise ConfigError(f"{prefix} is {found}; it must be {name}, for example {default!r}.")
     if isinstance(default, list) and isinstance(value, list) and default:
         for position, inner in enumerate(value):
             _check_types(inner, default[0], f"{prefix}[{position}]")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from search_spaces.errors import RecordError
+from nas.engine.store import RECORD_NAME
+from search_spaces.errors import ConfigError, RecordError
 
 RUNS = Path("runs")
-RECORD = "record.db"
-LEFTOVERS = {".lock", "record.db.new"}  # of a search that ended before its record was there
+LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
 
 
-def new_folder(run: str | None, label: str) -> Path:
+def new_folder(run: object, label: str) -> Path:
     """The folder of a new search: ``run``, or a fresh one under ``runs/`` named by ``label`` and the time.
 
     Raises:
         RecordError: the folder holds a record already, or files that are not a run's.
     """
+    run = _as_text(run)
     if run is None:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         folder, extra = RUNS / f"{label}-{stamp}", 1
@@ -25,7 +26,7 @@ def new_folder(run: str | None, label: str) -> Path:
             folder, extra = RUNS / f"{label}-{stamp}-{extra}", extra + 1
         return folder
     folder = Path(run)
-    if (folder / RECORD).exists():
+    if (folder / RECORD_NAME).exists():
         raise RecordError(
             f"run folder {folder} holds the record of a search; give resume=true to go on with it, or another run=."
         )
@@ -34,18 +35,28 @@ def new_folder(run: str | None, label: str) -> Path:
     return folder
 
 
-def existing_folder(run: str | None) -> Path:
+def existing_folder(run: object) -> Path:
     """The folder of an earlier search: ``run``, or the newest under ``runs/``.
 
     Raises:
         RecordError: there is no record in it.
     """
+    run = _as_text(run)
     if run is None:
-        records = sorted(RUNS.glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime)
+        records = sorted(RUNS.glob(f"*/{RECORD_NAME}"), key=lambda path: path.stat().st_mtime)
         if not records:
             raise RecordError(f"no run found under {RUNS}/; give run=DIR.")
         return records[-1].parent
     folder = Path(run)
-    if not (folder / RECORD).is_file():
-        raise RecordError(f"run folder {folder} holds no {RECORD}; give run=DIR of a search.")
+    if not (folder / RECORD_NAME).is_file():
+        raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give run=DIR of a search.")
     return folder
+
+
+def _as_text(run: object) -> str | None:
+    """A folder's name; one that looks like a number, 20250101, arrives as one."""
+    if run is None or isinstance(run, str):
+        return run
+    if isinstance(run, int) and not isinstance(run, bool):
+        return str(run)
+    raise ConfigError(f"run is {run!r}; it must be the path of a folder, or null.")

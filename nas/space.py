@@ -18,6 +18,9 @@ def describe(config: Config) -> None:
     """Print the exact size beside the paper's formula, and ``samples`` uniform draws."""
     if config["format"] not in ("table", "json"):
         raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
+    for key in ("samples", "seed"):
+        if config[key] < 0:
+            raise ConfigError(f"{key} is {config[key]}; it must not be negative.")
     space = search_spaces.build(**config["space"])
     rng = np.random.default_rng(config["seed"])
     drawn = [space.sample(rng) for _ in range(config["samples"])]

@@ -41,6 +41,7 @@ class Measurement:
         budget: what was spent.
         diverged: whether training met a loss that is not finite.
         error: why there is no AP, as a sentence; None when there is one.
+        device: what it was measured on.
         worker: which process measured it.
     """
 
@@ -80,5 +81,9 @@ class Proxy(ABC):
         """Do once, in the driver, what all workers share (make or check the data set, fill its cache)."""
 
     def fingerprint(self) -> str:
-        """Identity of what is measured on (the data set's fingerprint); recorded with every result."""
+        """Identity of what is measured on (the data set's fingerprint); recorded with every session."""
         return ""
+
+    def resolved(self) -> dict[str, Any]:
+        """What this machine made of settings that were left open, by name; plain values."""
+        return {}

@@ -17,7 +17,6 @@ import torch
 from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
-from nas.datasets.settings import build_settings
 from nas.detectors import PROXY, DetectionSettings, Scaling, build_detector, cost, keep_freed_memory
 from nas.evaluation import evaluate
 from nas.training.input import batches
@@ -26,9 +25,10 @@ from nas.training.schedule import Schedule
 from proxies.base import Budget, Measurement, Proxy
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.settings import build_settings
 
 DEVICE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "cpu": {"image_size": 96, "batch_size": 8, "steps": 400, "learning_rate": 0.003},
+    "cpu": {"image_size": 96, "batch_size": 8, "steps": 500, "learning_rate": 0.003},
     "cuda": {"image_size": 256, "batch_size": 32, "steps": 1000, "learning_rate": 0.003},
 }
 """What None becomes on a kind of device: a CPU core works through few small images, a GPU through larger ones."""
@@ -48,6 +48,8 @@ class ProxySettings:
         cache_dir: where decoded images are kept; None means the user's cache folder.
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
+        order_seed: the order of the training images and their augmentation. It is the same for every trial: what an
+            order happens to be worth then falls on all architectures alike.
         eval_batch_size: images per batch of the evaluation.
         device: ``"auto"`` (CUDA when there is one), or a PyTorch device.
         schedule, warmup_steps, warmup_start: see :class:`nas.training.schedule.Schedule`.
@@ -66,6 +68,7 @@ class ProxySettings:
     cache_dir: str | None = None
     reserved_images: int | None = None
     reserve_seed: int = 0
+    order_seed: int = 0
     eval_batch_size: int = 32
     device: str = "auto"
     schedule: str = "cosine"
@@ -81,8 +84,13 @@ class ProxySettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"proxy setting {name} is {value}; it must be positive.")
+        for name in ("reserve_seed", "order_seed"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"proxy setting {name} is {getattr(self, name)}; it must not be negative.")
         if self.steps is not None and self.epochs is not None:
-            raise ConfigError(f"proxy settings steps ({self.steps}) and epochs ({self.epochs}) exclude each other.")
+            raise ConfigError(
+                f"proxy settings steps ({self.steps}) and epochs ({self.epochs}) exclude each other; set one to null."
+            )
 
 
 class DetectionProxy(Proxy):
@@ -105,8 +113,13 @@ class DetectionProxy(Proxy):
         """The data set's fingerprint, at this image size."""
         return self.open()[0].fingerprint
 
+    def resolved(self) -> dict[str, Any]:
+        """The settings that depend on the device, and the device."""
+        chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
+        return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
+
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
-        """Build, train and evaluate; ``seed`` decides the initial weights and the order of the images.
+        """Build, train and evaluate; ``seed`` decides the initial weights.
 
         A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
         device that has failed as a whole raises, since it is not the architecture's fault.
@@ -137,7 +150,7 @@ class DetectionProxy(Proxy):
             price = cost(detector, budget.image_size)
             outcome.params, outcome.multiply_adds = price.params_trainable, price.multiply_adds
         with outcome.timed("train"):
-            stream = batches(data, split.train, budget.batch_size, self.augment, seed, self.device)
+            stream = batches(data, split.train, budget.batch_size, self.augment, settings.order_seed, self.device)
             result = train(detector, stream, self._schedule(budget.steps), self.optimiser)
         if result.diverged:
             outcome.diverged = True

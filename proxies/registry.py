@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.datasets.settings import build_settings, suggestion
 from proxies.base import Proxy
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, suggestion
+from search_spaces.settings import build_settings
 
 PROXIES = ("detection", "synthetic")
 

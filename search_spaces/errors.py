@@ -1,5 +1,8 @@
 """Errors a user can mend: each carries one sentence that says what was wrong, where, and what would be right."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class NasError(ValueError):
     """Base of every error that is the input's fault; commands print its sentence and end with exit code 2."""
@@ -31,3 +34,9 @@ class DataError(NasError):
 
 class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
+
+
+def suggestion(name: object, known: Iterable[object]) -> str:
+    """`` (did you mean 'x'?)`` for the nearest of the known names, or nothing when none is near."""
+    close = get_close_matches(str(name), [str(one) for one in known], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

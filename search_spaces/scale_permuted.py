@@ -289,7 +289,9 @@ class ScalePermutedSpace(SearchSpace):
             problems.append(f"outputs is {list(self.outputs)}; it must be distinct, contiguous levels.")
         if not self.intermediates:
             problems.append("intermediates is empty; give at least one base level.")
-        if not 1 <= self.parents_per_block <= len(self.stem):
+        if not self.stem or not self.level_offsets:
+            problems.append("stem and level_offsets must not be empty.")
+        elif not 1 <= self.parents_per_block <= len(self.stem):
             problems.append(
                 f"parents_per_block is {self.parents_per_block}; with {len(self.stem)} stem blocks it must be "
                 f"1 to {len(self.stem)}, since the first block has no other candidates."
@@ -298,7 +300,9 @@ class ScalePermutedSpace(SearchSpace):
             window = getattr(self, field)
             if window is not None and window < self.parents_per_block:
                 problems.append(f"{field} is {window}; it must be at least parents_per_block, or null.")
-        unknown = [kind for kind in (*self.block_types, self.stem_type) if kind not in BLOCK_TYPES]
+        if self.stem_type not in BLOCK_TYPES:
+            problems.append(f"stem_type is {self.stem_type!r}; allowed: {', '.join(BLOCK_TYPES)}.")
+        unknown = [kind for kind in self.block_types if kind not in BLOCK_TYPES]
         if unknown or not self.block_types or len(set(self.block_types)) != len(self.block_types):
             problems.append(f"block_types is {list(self.block_types)}; allowed: distinct ones of {list(BLOCK_TYPES)}.")
         if len(set(self.level_offsets)) != len(self.level_offsets):

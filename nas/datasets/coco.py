@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +72,32 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     except OSError as error:
         raise DataError(f"annotation file {file} cannot be read: {error.strerror}.") from None
     raw = parse_json(file, content)
-    key = fingerprint(content, folder, raw, image_size)
+    key = fingerprint(content, folder, raw, image_size, times=True)
+    identity = fingerprint(content, folder, raw, image_size, times=False)
     data = open_cache(cache_dir, key)
     if data is not None:
-        return data
+        return replace(data, fingerprint=identity)
     checked = check(file, folder, raw)
     for clause, count in checked.cleaned.items():
         log.warning("data set %s: %d %s.", file, count, clause)
     images = _decode_all(file, folder, checked.images, image_size)
-    return write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
+    data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
+    return replace(data, fingerprint=identity)
 
 
-def fingerprint(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> str:
-    """16 hexadecimal digits of the annotation file, the image files (name, size, time of change) and the image size."""
+def fingerprint(content: bytes, folder: Path, raw: dict[str, Any], image_size: int, times: bool) -> str:
+    """16 hexadecimal digits of the annotation file, the image files (name, size) and the image size.
+
+    With the files' times of change as well it tells whether a cache is still good; without, a copy is the same set.
+    """
     digest = hashlib.sha256(f"coco {CACHE_VERSION} {image_size} ".encode())
     digest.update(content)
     for row in raw["images"]:
         name = row.get("file_name") if isinstance(row, dict) else None
         try:
             status = os.stat(folder / str(name))
-            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+            changed = status.st_mtime_ns if times else ""
+            digest.update(f"{name} {status.st_size} {changed}\n".encode())
         except OSError:
             digest.update(f"{name} missing\n".encode())
     return digest.hexdigest()[:16]

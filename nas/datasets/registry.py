@@ -9,9 +9,9 @@ from typing import Any
 from nas.datasets.cache import default_cache_dir
 from nas.datasets.coco import CocoSettings, open_coco
 from nas.datasets.dataset import DetectionData
-from nas.datasets.settings import build_settings, suggestion
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, suggestion
+from search_spaces.settings import build_settings
 
 DATASETS = ("synthetic", "coco")
 
@@ -29,6 +29,10 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
         ConfigError: an unknown name or setting, or a setting out of range.
         DataError: the data set is missing or broken, or the cache cannot be written.
     """
+    if not 16 <= image_size <= 4096:
+        raise ConfigError(f"image_size is {image_size}; it must be 16 to 4096 pixels.")
+    if cache_dir is not None and not isinstance(cache_dir, str | Path):
+        raise ConfigError(f"data.cache_dir is {cache_dir!r}; it must be the path of a folder, or null.")
     fields = dict(settings)
     name = fields.pop("name", "synthetic")
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()

@@ -58,6 +58,8 @@ class SyntheticSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"data.seed is {self.seed}; it must not be negative.")
         if self.images < 2:
             raise ConfigError(f"data.images is {self.images}; at least 2 are due, one to train on and one to measure.")
         if not 1 <= self.classes <= len(SHAPES):

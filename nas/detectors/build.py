@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import search_spaces
 from nas.detectors.retinanet import Detector
 from nas.detectors.scaling import PUBLISHED, Scaling
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ArchitectureError, ConfigError
+from search_spaces.errors import ArchitectureError, ConfigError, suggestion
 
 HEADS = {"retinanet": Detector}
 
@@ -51,8 +50,7 @@ def load_published(name_or_file: str | Path) -> tuple[Architecture, Scaling]:
         return search_spaces.load(name), scaling
     if text in search_spaces.published_names() or Path(text).suffix == ".json" or Path(text).exists():
         return search_spaces.load(text), Scaling()
-    close = get_close_matches(text, PUBLISHED, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    names = sorted(PUBLISHED)
     raise ArchitectureError(
-        f"unknown architecture {text!r}{hint}; give a .json file or one of: {', '.join(sorted(PUBLISHED))}."
+        f"unknown architecture {text!r}{suggestion(text, names)}; give a .json file or one of: {', '.join(names)}."
     )

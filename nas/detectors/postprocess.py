@@ -10,6 +10,7 @@ from torchvision.ops import batched_nms
 
 from nas.detectors.anchors import decode
 from nas.detectors.resample import Size
+from search_spaces.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class DetectionSettings:
     candidates: int = 5000
     nms_iou: float = 0.5
     detections: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "detections"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("score_threshold", "nms_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it lies in 0 to 1.")
 
 
 def postprocess(

@@ -18,12 +18,8 @@ from nas.engine.rows import Event
 from nas.engine.store import RECORD_NAME, Store
 from nas.engine.trial import SearchSettings, Trial, trial_seed
 from proxies.base import Measurement
+from proxies.reward import reward
 from search_spaces.errors import ArchitectureError, RecordError, SpaceError, SpaceExhausted
-
-
-def measured_ap(measurement: Measurement) -> float | None:
-    """The plain reward: AP."""
-    return measurement.ap
 
 
 class Search:
@@ -41,7 +37,7 @@ class Search:
         controller: Controller,
         store: Store,
         settings: SearchSettings,
-        reward: Callable[[Measurement], float | None] = measured_ap,
+        reward: Callable[[Measurement], float | None] = reward,
         on_change: Callable[[Search], None] | None = None,
     ) -> None:
         """Take in what the store holds.

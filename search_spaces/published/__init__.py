@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from search_spaces.architecture import Architecture
 from search_spaces.architecture import load as load_file
-from search_spaces.errors import ArchitectureError
+from search_spaces.errors import ArchitectureError, suggestion
 
 FOLDER = Path(__file__).parent
 
@@ -28,8 +27,7 @@ def load(name_or_file: str | Path) -> Architecture:
         return load_file(FOLDER / f"{text}.json")
     if Path(text).suffix == ".json" or Path(text).exists():
         return load_file(text)
-    close = get_close_matches(text, published_names(), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    names = published_names()
     raise ArchitectureError(
-        f"unknown architecture {text!r}{hint}; give a .json file or one of: {', '.join(published_names())}."
+        f"unknown architecture {text!r}{suggestion(text, names)}; give a .json file or one of: {', '.join(names)}."
     )

@@ -47,7 +47,7 @@ def test_a_search_leaves_a_complete_run_folder(run_search, tmp_path):
     assert len(evaluated) == 6
     best = max(evaluated, key=lambda trial: trial.reward)
     assert search_spaces.load(tmp_path / "found" / "best.json").fingerprint == best.fingerprint
-    assert "next: python -m nas.compile arch=found/best.json" in output
+    assert "-m nas.compile arch=found/best.json" in output
     provenance = run.sessions[0].provenance
     assert {"commit", "versions", "device", "seed", "data_fingerprint"} <= set(provenance)
 
