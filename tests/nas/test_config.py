@@ -6,6 +6,7 @@ import pytest
 
 from controllers.registry import CONTROLLERS
 from nas.config import FOLDER, help_text, load_config, part_names, to_yaml
+from nas.datasets.synthetic import SyntheticSettings
 from search_spaces.errors import ConfigError
 
 COMMANDS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -53,6 +54,12 @@ def test_overrides_arrive():
 def test_a_bad_override_is_explained(argument, sentence):
     with pytest.raises(ConfigError, match=sentence):
         load_config("search", [argument])
+
+
+def test_the_synthetic_data_s_file_shows_its_defaults():
+    settings = load_config("search", ["data=synthetic"])["data"]
+    assert {settings.pop("name"), settings.pop("cache_dir")} == {"synthetic", None}
+    assert settings == asdict(SyntheticSettings())
 
 
 @pytest.mark.parametrize("name", part_names("controller"))

@@ -64,6 +64,17 @@ def test_resume_goes_on_and_the_newest_run_is_the_default(run_search, tmp_path):
     assert len(resumed.sessions) == 2
 
 
+def test_resume_takes_its_settings_from_the_record(run_search, tmp_path):
+    """Only the folder is needed; what is typed besides is what differs."""
+    run_search(*FAST, "run=found", "proxy.noise=0.1", "seed=5")
+    code, output = run_search("run=found", "resume=true", "samples=8")
+    assert code == 0, output
+    run = read_run(tmp_path / "found")
+    assert sum(trial.state is TrialState.COMPLETE for trial in run.trials) == 8
+    first, second = (session.config for session in run.sessions)
+    assert {**first, "samples": 8, "resume": True} == second
+
+
 def test_report_remakes_what_was_deleted(run_search, found):
     for name in ("best.json", "best.png", "reward.png", "report.html"):
         (found / name).unlink()
@@ -92,6 +103,15 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["run=elsewhere", "resume=true"], "run folder elsewhere holds no record.db"),
         (["run=full"], "is not an empty folder"),
         (["samples=0"], "samples is 0; it must be at least 1"),
+        (["samples=null"], "samples is null; it must be an integer"),
+        (["failed_reward=abc"], "search.failed_reward is 'abc'; it must be a finite number or null"),
+        (["failed_reward=nan"], "failed_reward is nan; it must be finite"),
+        (["run=[a]"], "run is ['a']; it must be the path of a folder"),
+        (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
+        (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),
+        (["runner.name=ray"], "choose with runner=NAME"),
+        (["proxy=default", "proxy.steps=abc"], "proxy.steps is 'abc'; it must be an integer or null"),
+        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it lies in 0 to 1"),
         (["space.stem=[2]"], "parents_per_block is 2"),
         (["proxy.noise=-1"], "noise is -1"),
         (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
