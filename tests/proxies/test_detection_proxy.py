@@ -137,7 +137,7 @@ def test_null_becomes_what_suits_the_device(device: str) -> None:
         ({"optimiser": {"momentum": 2}}, "momentum is 2"),
         ({"augment": {"flip": 2}}, "flip is 2"),
         ({"detection": {"nms": 0.5}}, r"proxy\.detection setting 'nms'"),
-        ({"image_size": "big"}, "wrong type"),
+        ({"image_size": "big"}, "it must be an integer or null"),
     ],
 )
 def test_settings_are_checked_when_built(settings: dict[str, Any], pattern: str) -> None:
