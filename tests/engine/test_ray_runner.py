@@ -165,6 +165,7 @@ def test_kill_and_interrupt_of_a_driver_with_its_own_ray(tmp_path, short_folder)
             cwd=elsewhere,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]), "TMPDIR": short_folder},
             start_new_session=True,
+            preexec_fn=heed_interrupts,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -181,6 +182,11 @@ def test_kill_and_interrupt_of_a_driver_with_its_own_ray(tmp_path, short_folder)
     trials = read_run(folder).trials
     assert decisions_of(trials) == decisions_of(whole.history.trials)
     assert [trial.reward for trial in trials] == [trial.reward for trial in whole.history.trials]
+
+
+def heed_interrupts() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_progress(folder: Path, driver: subprocess.Popen, timeout: float = 60.0) -> None:
