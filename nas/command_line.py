@@ -29,9 +29,8 @@ def run_command(command: str, description: str, function: Callable[[Config], Non
     """
     arguments = sys.argv[1:]
     if any(argument in ("-h", "--help") for argument in arguments):
-        print(
-            f"{description.strip().replace('``', '')}\n\nusage: python -m nas.{command} [KEY=VALUE ...]\n\n{help_text(command)}"
-        )
+        about = description.strip().replace("``", "")
+        print(f"{about}\n\nusage: python -m nas.{command} [KEY=VALUE ...]\n\n{help_text(command)}")
         return 0
     logging.basicConfig(format="%(message)s")
     logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
