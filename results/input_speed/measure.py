@@ -1,6 +1,6 @@
 """How fast training reads its input: whole steps from the cache against bare steps on a batch already in memory.
 
-    python results/input_speed/measure.py [--rounds 12] [--out results/input_speed] [KEY=VALUE ...]
+    python results/input_speed/measure.py [--rounds 24] [--out results/input_speed] [KEY=VALUE ...]
 
 Both kinds of step take turns in one process, ten steps at a time in random order, so that whatever else the machine
 does falls on both alike; each step is a pass forward, a pass backward and the optimiser's. Prints and writes the ratio
@@ -22,7 +22,7 @@ import torch
 
 import search_spaces
 from nas.config import load_config, proxy_factory
-from nas.detectors import build_detector
+from nas.detectors import build_detector, keep_freed_memory
 from nas.engine.provenance import collect_provenance
 from nas.training.input import batches
 from nas.training.loop import Batch, train
@@ -58,6 +58,7 @@ def measure(proxy: DetectionProxy, rounds: int) -> dict[str, list[float]]:
     """Mean seconds of a step in every round, by kind."""
     if proxy.device.type == "cpu":
         torch.set_num_threads(1)
+        keep_freed_memory()  # as the proxy does
     data, split = proxy.open()
     detector = build_detector(search_spaces.load("spinenet-49"), proxy.scaling, classes=len(data.class_names) + 1)
     detector.to(proxy.device)
@@ -85,7 +86,7 @@ def _synchronise(device: torch.device) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=12, help="rounds of ten steps of each kind")
+    parser.add_argument("--rounds", type=int, default=24, help="rounds of ten steps of each kind")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings, as of nas.search")
     parser.add_argument("--out", type=Path, default=Path("results/input_speed"), help="folder of summary.json")
     return parser.parse_args()
