@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import abc
 from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -17,7 +16,7 @@ _WORDS: dict[Any, str] = {
     float: "a finite number",
     str: "a text",
     tuple: "a list",
-    abc.Mapping: "a group of settings",
+    Mapping: "a group of settings",
     NoneType: "null",
 }
 

@@ -72,8 +72,7 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     except OSError as error:
         raise DataError(f"annotation file {file} cannot be read: {error.strerror}.") from None
     raw = parse_json(file, content)
-    key = fingerprint(content, folder, raw, image_size, times=True)
-    identity = fingerprint(content, folder, raw, image_size, times=False)
+    identity, key = fingerprints(content, folder, raw, image_size)
     data = open_cache(cache_dir, key)
     if data is not None:
         return replace(data, fingerprint=identity)
@@ -85,22 +84,25 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     return replace(data, fingerprint=identity)
 
 
-def fingerprint(content: bytes, folder: Path, raw: dict[str, Any], image_size: int, times: bool) -> str:
-    """16 hexadecimal digits of the annotation file, the image files (name, size) and the image size.
+def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> tuple[str, str]:
+    """Two times 16 hexadecimal digits: the data set's identity, and the key of its cache.
 
-    With the files' times of change as well it tells whether a cache is still good; without, a copy is the same set.
+    The identity stands for the annotation file, the image files (name, size) and the image size, so a copy is the same
+    set. The key has the image files' times of change as well: a file that may have changed is read again.
     """
-    digest = hashlib.sha256(f"coco {CACHE_VERSION} {image_size} ".encode())
-    digest.update(content)
+    identity = hashlib.sha256(f"coco {CACHE_VERSION} {image_size} ".encode())
+    identity.update(content)
+    key = identity.copy()
     for row in raw["images"]:
         name = row.get("file_name") if isinstance(row, dict) else None
         try:
             status = os.stat(folder / str(name))
-            changed = status.st_mtime_ns if times else ""
-            digest.update(f"{name} {status.st_size} {changed}\n".encode())
+            identity.update(f"{name} {status.st_size} \n".encode())
+            key.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
         except OSError:
-            digest.update(f"{name} missing\n".encode())
-    return digest.hexdigest()[:16]
+            for digest in (identity, key):
+                digest.update(f"{name} missing\n".encode())
+    return identity.hexdigest()[:16], key.hexdigest()[:16]
 
 
 def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
