@@ -10,9 +10,10 @@ _HOMES = {
     "load": "search_spaces",
     "Scaling": "nas.detectors",
     "build_detector": "nas.detectors",
+    "load_detector": "nas.detectors",
     "cost": "nas.detectors",
 }
-__all__ = ["Scaling", "build_detector", "cost", "load"]
+__all__ = ["Scaling", "build_detector", "cost", "load", "load_detector"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from nas.command_line import run_command
 from nas.config import Config
 from nas.detectors import build_detector, cost
 from nas.detectors.build import load_published
-from nas.detectors.scaling import PUBLISHED
+from nas.detectors.published import PUBLISHED
 from search_spaces.errors import ConfigError
 
 SCALING_KEYS = ("width", "alpha", "repeats", "endpoints", "head_channels")

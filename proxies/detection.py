@@ -23,7 +23,7 @@ from nas.training.input import batches
 from nas.training.loop import OptimiserSettings, train
 from nas.training.schedule import Schedule
 from proxies.base import Budget, Measurement, Proxy
-from search_spaces.architecture import Architecture
+from search_spaces.architecture import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL, Architecture
 from search_spaces.errors import ConfigError
 from search_spaces.settings import build_settings
 
@@ -100,6 +100,7 @@ class DetectionProxy(Proxy):
         self.device = _find_device(settings.device)
         self.settings = resolve(settings, self.device.type)
         self.scaling = build_settings(Scaling, {**asdict(PROXY), **settings.scaling}, "proxy.scaling")
+        self.scaling.check_widths(set(range(MIN_BLOCK_LEVEL, MAX_BLOCK_LEVEL + 1)), "spinenet")
         self.optimiser = build_settings(OptimiserSettings, settings.optimiser, "proxy.optimiser")
         self.augment = build_settings(AugmentSettings, settings.augment, "proxy.augment")
         self.detection = build_settings(DetectionSettings, settings.detection, "proxy.detection")

@@ -16,7 +16,9 @@ from search_spaces import canonical
 from search_spaces.errors import ArchitectureError
 
 SCHEMA_VERSION = 1
-BLOCK_TYPES = ("bottleneck", "residual")
+SCALE_PERMUTED_TYPES = ("bottleneck", "residual")
+BLOCK_TYPES = (*SCALE_PERMUTED_TYPES, "mbconv", "fpn")
+FAMILIES = ("spinenet", "mobile", "resnet-fpn")
 MIN_BLOCK_LEVEL = 1
 MAX_BLOCK_LEVEL = 7
 
@@ -27,9 +29,10 @@ class BlockSpec:
 
     Attributes:
         level: feature level l; the block works at stride ``2**l``.
-        block_type: one of ``BLOCK_TYPES``.
+        block_type: one of ``BLOCK_TYPES``: a bottleneck or residual block of ResNet, an inverted bottleneck with
+            squeeze-and-excite (``mbconv``), or a level of a feature pyramid network (``fpn``).
         parents: indices of the nodes that feed the block, all smaller than its own. Empty only for the first stem
-            block, which reads the stem's convolution and pooling.
+            block, which reads the stem's convolution and, unless it is an ``mbconv`` block, pooling.
         is_output: whether the block is an output block, one per level from ``min_level`` to ``max_level``.
     """
 
@@ -70,6 +73,16 @@ class Architecture:
     def nodes(self) -> tuple[BlockSpec, ...]:
         """All blocks by node index, stem first."""
         return self.stem + self.blocks
+
+    @property
+    def family(self) -> str:
+        """One of ``FAMILIES``, which decides on block widths and resampling.
+
+        ``"mobile"``: all blocks are ``mbconv`` (SpineNet, appendix A). ``"resnet-fpn"``: a ResNet as the stem
+        network and a feature pyramid after it. ``"spinenet"``: everything else.
+        """
+        types = {node.block_type for node in self.nodes}
+        return "mobile" if "mbconv" in types else "resnet-fpn" if "fpn" in types else "spinenet"
 
     @property
     def outputs(self) -> dict[int, int]:
@@ -188,6 +201,8 @@ def find_problems(architecture: Architecture) -> Iterator[str]:
         yield "the stem has no block; it needs at least one to read the stem convolution."
     for index, node in enumerate(nodes):
         yield from _block_problems(index, node, is_stem=index < len(architecture.stem))
+    yield from _stem_problems(architecture.stem)
+    yield from _type_problems(architecture)
     yield from _output_problems(nodes, low, high)
 
 
@@ -211,6 +226,47 @@ def _block_problems(index: int, node: BlockSpec, is_stem: bool) -> Iterator[str]
             yield f"{where} has parent {parent}; a parent must be an earlier block, 0 to {index - 1}."
     if len(set(node.parents)) != len(node.parents):
         yield f"{where} has parents {node.parents}; parents must be distinct."
+
+
+def _stem_problems(stem: tuple[BlockSpec, ...]) -> Iterator[str]:
+    """Levels rise by at most one from block to block, from where the stem's convolution and pooling leave them."""
+    if not stem:
+        return
+    before = 1 if stem[0].block_type == "mbconv" else 2
+    if stem[0].level != before:
+        yield f"block 0 is the stem's first and has level {stem[0].level}; the stem's input is at level {before}."
+    for index, node in enumerate(stem[1:], start=1):
+        level = stem[index - 1].level
+        if node.level not in (level, level + 1):
+            yield f"block {index} is in the stem and has level {node.level}; after level {level} comes it or the next."
+
+
+def _type_problems(architecture: Architecture) -> Iterator[str]:
+    """``mbconv`` blocks keep to themselves; an ``fpn`` block has its place in a feature pyramid."""
+    nodes, first = architecture.nodes, len(architecture.stem)
+    mobile = [index for index, node in enumerate(nodes) if node.block_type == "mbconv"]
+    if mobile and len(mobile) < len(nodes):
+        other = next(index for index in range(len(nodes)) if index not in mobile)
+        yield (
+            f"block {mobile[0]} is of type mbconv and block {other} of type {nodes[other].block_type}; mbconv does not "
+            f"mix with other types."
+        )
+    pyramid = [index for index, node in enumerate(nodes) if node.block_type == "fpn"]
+    if not pyramid:
+        return
+    for index, node in enumerate(nodes):
+        if (node.block_type == "fpn") != (index >= first):
+            yield f"block {index} is of type {node.block_type}; with fpn blocks, these and no others follow the stem."
+            return
+    for index in pyramid:
+        node = nodes[index]
+        kinds = [(parent >= first, nodes[parent].level - node.level) for parent in node.parents if parent < index]
+        if kinds not in ([(False, 0)], [(False, 0), (True, 1)], [(True, -1)]) or not node.is_output:
+            yield (
+                f"block {index} is an fpn block at level {node.level} with parents {node.parents}; it must be an "
+                f"output with a stem block of its own level and then the fpn block one level above, if there is one, as "
+                f"parents; or, above the stem's levels, with the fpn block one level below alone."
+            )
 
 
 def _output_problems(nodes: tuple[BlockSpec, ...], low: int, high: int) -> Iterator[str]:

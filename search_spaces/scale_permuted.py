@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from search_spaces.architecture import BLOCK_TYPES, MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL, Architecture, BlockSpec
+from search_spaces.architecture import (
+    MAX_BLOCK_LEVEL,
+    MIN_BLOCK_LEVEL,
+    SCALE_PERMUTED_TYPES,
+    Architecture,
+    BlockSpec,
+)
 from search_spaces.base import SearchSpace
 from search_spaces.decisions import Decision, Decisions
 from search_spaces.errors import SpaceError
@@ -47,7 +53,7 @@ class ScalePermutedSpace(SearchSpace):
     intermediate_window: int | None = 5
     output_window: int | None = None
     level_offsets: tuple[int, ...] = (-1, 0, 1, 2)
-    block_types: tuple[str, ...] = BLOCK_TYPES
+    block_types: tuple[str, ...] = SCALE_PERMUTED_TYPES
     stem_type: str = "bottleneck"
     permute_intermediates: bool = True
     permute_outputs: bool = True
@@ -300,11 +306,13 @@ class ScalePermutedSpace(SearchSpace):
             window = getattr(self, field)
             if window is not None and window < self.parents_per_block:
                 problems.append(f"{field} is {window}; it must be at least parents_per_block, or null.")
-        if self.stem_type not in BLOCK_TYPES:
-            problems.append(f"stem_type is {self.stem_type!r}; allowed: {', '.join(BLOCK_TYPES)}.")
-        unknown = [kind for kind in self.block_types if kind not in BLOCK_TYPES]
+        if self.stem_type not in SCALE_PERMUTED_TYPES:
+            problems.append(f"stem_type is {self.stem_type!r}; allowed: {', '.join(SCALE_PERMUTED_TYPES)}.")
+        unknown = [kind for kind in self.block_types if kind not in SCALE_PERMUTED_TYPES]
         if unknown or not self.block_types or len(set(self.block_types)) != len(self.block_types):
-            problems.append(f"block_types is {list(self.block_types)}; allowed: distinct ones of {list(BLOCK_TYPES)}.")
+            problems.append(
+                f"block_types is {list(self.block_types)}; allowed: distinct ones of {list(SCALE_PERMUTED_TYPES)}."
+            )
         if len(set(self.level_offsets)) != len(self.level_offsets):
             problems.append(f"level_offsets is {list(self.level_offsets)}; offsets must be distinct.")
         unreachable = [base for base in set(self.intermediates) if not sum(self._offset_weights(base))]

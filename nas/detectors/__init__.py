@@ -1,21 +1,31 @@
 """Architectures compiled to PyTorch detectors."""
 
 from nas.detectors.build import build_detector, load_published
+from nas.detectors.classifier import Classifier
+from nas.detectors.convention import CONVENTIONS
 from nas.detectors.cost import Cost, cost
+from nas.detectors.detector import Detector
 from nas.detectors.memory import keep_freed_memory
 from nas.detectors.postprocess import DetectionSettings
-from nas.detectors.retinanet import Detector
-from nas.detectors.scaling import PROXY, PUBLISHED, Scaling
+from nas.detectors.published import PUBLISHED
+from nas.detectors.retinanet import RetinaNet
+from nas.detectors.scaling import PROXY, Scaling
+from nas.detectors.weights import load_detector, save_detector
 
 __all__ = [
+    "CONVENTIONS",
     "PROXY",
     "PUBLISHED",
+    "Classifier",
     "Cost",
     "DetectionSettings",
     "Detector",
+    "RetinaNet",
     "Scaling",
     "build_detector",
     "cost",
     "keep_freed_memory",
+    "load_detector",
     "load_published",
+    "save_detector",
 ]

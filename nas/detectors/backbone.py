@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from nas.detectors.blocks import ConvNorm, activate, block_group
-from nas.detectors.resample import FanOut, Size, feature_size, max_pool, resample
-from nas.detectors.scaling import Scaling
+from nas.detectors.resample import (
+    FanOut,
+    Size,
+    check_image_size,
+    feature_size,
+    max_pool,
+    mobile_downs,
+    resample,
+    side_multiple,
+)
+from nas.detectors.resnet_fpn import FeaturePyramid
+from nas.detectors.scaling import LEVEL_WIDTHS, Scaling
 from search_spaces.architecture import Architecture, BlockSpec
 
 STEM_CHANNELS = 64
@@ -22,13 +32,20 @@ class Stem(nn.Module):
         super().__init__()
         self.conv = ConvNorm(3, STEM_CHANNELS, 7, STEM_LEVEL, scaling, stride=2)
         self.activation = scaling.activation
+        self.same_pooling = scaling.rules.same_pooling
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] -> [B, 64, ceil(H / 4), ceil(W / 4)]."""
         x = self.conv(images)
         if self.activation == "relu":  # monotone, so it may come after the pooling, on a quarter of the positions
-            return activate(max_pool(x, (3, 3), (2, 2)), self.activation)
-        return max_pool(activate(x, self.activation), (3, 3), (2, 2))
+            return activate(max_pool(x, (3, 3), (2, 2), self.same_pooling), self.activation)
+        return max_pool(activate(x, self.activation), (3, 3), (2, 2), self.same_pooling)
+
+
+def mobile_stem(scaling: Scaling) -> ConvNorm:
+    """3x3 convolution of stride 2: images [B, 3, H, W] -> [B, 8 * width, ceil(H / 2), ceil(W / 2)]."""
+    channels = int(LEVEL_WIDTHS["mobile"][0] * scaling.width)
+    return ConvNorm(3, channels, 3, STEM_LEVEL, scaling, stride=2, activation=scaling.activation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class Step:
         parents: (name, level, name of the connection) of each parent; none in the stem.
         merged: names of the nodes whose outputs are added (merge edges).
         channels: of its output.
+        stride: of its first block; 2 where the stem goes down a level.
         targets: the nodes that its connections lead to, by index.
     """
 
@@ -49,12 +67,14 @@ class Step:
     parents: tuple[tuple[str, int, str], ...]
     merged: tuple[str, ...]
     channels: int
+    stride: int
     targets: dict[int, BlockSpec]
 
 
 def plan_steps(architecture: Architecture, scaling: Scaling) -> tuple[Step, ...]:
-    """One step for each live node, in order."""
+    """One step for each live node, in order; the levels of a feature pyramid are none."""
     nodes, stem_length, live = architecture.nodes, len(architecture.stem), architecture.live_nodes
+    family = architecture.family
     return tuple(
         Step(
             name=str(index),
@@ -63,10 +83,12 @@ def plan_steps(architecture: Architecture, scaling: Scaling) -> tuple[Step, ...]
             if index >= stem_length
             else (),
             merged=tuple(str(source) for source, target in architecture.merge_edges if target == index),
-            channels=scaling.block_channels(nodes[index].level, nodes[index].block_type),
+            channels=scaling.block_channels(nodes[index].level, nodes[index].block_type, family),
+            stride=2 if 0 < index < stem_length and nodes[index].level > nodes[index - 1].level else 1,
             targets={target: nodes[target] for target in live[stem_length:] if index in nodes[target].parents},
         )
         for index in live
+        if nodes[index].block_type != "fpn"
     )
 
 
@@ -74,39 +96,58 @@ class Backbone(nn.Module):
     """Every live block of an architecture, its connections, and a 1x1 projection for each output block.
 
     Submodules by node index: ``groups`` (the blocks), ``fan_outs`` (the narrow ends of the connections that leave a
-    node), ``widens`` (their wide ends, by "parent-node"); by level: ``endpoints``.
+    node), ``widens`` (their wide ends, by "parent-node"), ``downs`` (in the mobile family, what takes a connection
+    down, by "parent-node"); by level: ``endpoints``. A ResNet has a ``pyramid`` in place of all but ``groups``.
     """
 
     def __init__(self, architecture: Architecture, scaling: Scaling) -> None:
         super().__init__()
-        nodes, stem_length = architecture.nodes, len(architecture.stem)
+        self.family = architecture.family
+        scaling.check_widths({architecture.nodes[index].level for index in architecture.live_nodes}, self.family)
         self.steps = plan_steps(architecture, scaling)
         self.outputs = {level: str(index) for level, index in architecture.outputs.items()}
         self.activation = scaling.activation
-        self.stem = Stem(scaling)
-        self.groups = nn.ModuleDict()
-        self.fan_outs = nn.ModuleDict()
-        self.widens = nn.ModuleDict()
-        self.endpoints = nn.ModuleDict()
-        channels = STEM_CHANNELS
+        self.rules = scaling.rules
+        self.multiple = side_multiple(architecture, scaling.rules)
+        self.stem = mobile_stem(scaling) if self.family == "mobile" else Stem(scaling)
+        self.groups, self.fan_outs, self.widens = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        self.downs, self.endpoints = nn.ModuleDict(), nn.ModuleDict()
+        self.pyramid = FeaturePyramid(architecture, scaling) if self.family == "resnet-fpn" else None
+        channels = self.stem.weight.shape[0] if isinstance(self.stem, ConvNorm) else STEM_CHANNELS
         for step in self.steps:
-            node, position = nodes[int(step.name)], int(step.name) - stem_length + 1
-            for _, level, connection in step.parents:
-                self.widens[connection] = ConvNorm(scaling.narrowed_width(level), step.channels, 1, step.level, scaling)
+            if step.parents:
+                self._add_connections(step, architecture, scaling)
                 channels = step.channels
-            drop_rate = scaling.stochastic_depth * max(position, 0) / len(architecture.blocks)
-            self.groups[step.name] = block_group(node, channels, scaling, drop_rate)
+            drop_rate = _drop_rate(int(step.name), architecture, scaling)
+            node = architecture.nodes[int(step.name)]
+            self.groups[step.name] = block_group(node, channels, scaling, drop_rate, step.stride, self.family)
             channels = step.channels
-            if step.targets:
+            if step.targets and self.family == "spinenet":
                 self.fan_outs[step.name] = FanOut(node, step.targets, scaling)
             if node.is_output:
+                act = scaling.activation if self.rules.endpoint_activation else None
                 self.endpoints[str(step.level)] = ConvNorm(
-                    channels, scaling.endpoints, 1, step.level, scaling, activation=scaling.activation
+                    channels, scaling.endpoints, 1, step.level, scaling, activation=act
                 )
 
+    def _add_connections(self, step: Step, architecture: Architecture, scaling: Scaling) -> None:
+        for parent, level, connection in step.parents:
+            if self.family == "mobile":
+                source = architecture.nodes[int(parent)]
+                self.downs[connection] = mobile_downs(source, architecture.nodes[int(step.name)], scaling)
+                narrow = scaling.block_width(level, self.family)
+            else:
+                narrow = scaling.narrowed_width(level)
+            self.widens[connection] = ConvNorm(narrow, step.channels, 1, step.level, scaling)
+
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}."""
+        """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}.
+
+        Raises:
+            ConfigError: a side is no multiple of what the architecture and its convention need.
+        """
         image_size = (images.shape[2], images.shape[3])
+        check_image_size(image_size, self.multiple)
         features: dict[str, Tensor] = {}
         narrowed: dict[str, dict[int, Tensor]] = {}
         x = self.stem(images)
@@ -114,8 +155,11 @@ class Backbone(nn.Module):
             if step.parents:
                 x = self._merge(step, image_size, narrowed, features)
             x = features[step.name] = self.groups[step.name](x)
-            if step.targets:
+            if step.name in self.fan_outs:
                 narrowed[step.name] = self.fan_outs[step.name](x)
+        if self.pyramid is not None:
+            endpoints: dict[int, Tensor] = self.pyramid(features)
+            return endpoints
         return {level: self.endpoints[str(level)](features[name]) for level, name in self.outputs.items()}
 
     def _merge(
@@ -123,10 +167,23 @@ class Backbone(nn.Module):
     ) -> Tensor:
         """The input of a block: the sum over its parents and over the nodes merged into it, activated."""
         size = feature_size(image_size, step.level)
-        total, *others = (
-            resample(narrowed[parent][int(step.name)], feature_size(image_size, level), size, self.widens[connection])
-            for parent, level, connection in step.parents
-        )
+        parts = []
+        for parent, level, connection in step.parents:
+            if self.family == "mobile":
+                x = self.downs[connection](features[parent])
+                source_size = (x.shape[2], x.shape[3])
+            else:
+                x, source_size = narrowed[parent][int(step.name)], feature_size(image_size, level)
+            parts.append(resample(x, source_size, size, self.widens[connection], self.rules))
+        total, *others = parts
         for part in (*others, *(features[name] for name in step.merged)):
             total += part
         return activate(total, self.activation)
+
+
+def _drop_rate(index: int, architecture: Architecture, scaling: Scaling) -> float:
+    """Stochastic depth rises from block to block of the scale-permuted network, or from level to level of a ResNet."""
+    if architecture.family == "resnet-fpn":
+        return scaling.stochastic_depth * architecture.nodes[index].level / 5
+    position = max(index - len(architecture.stem) + 1, 0)
+    return scaling.stochastic_depth * position / (len(architecture.blocks) + scaling.rules.stochastic_depth_extra)

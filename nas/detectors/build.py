@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import search_spaces
-from nas.detectors.retinanet import Detector
-from nas.detectors.scaling import PUBLISHED, Scaling
+from nas.detectors.classifier import Classifier
+from nas.detectors.detector import Detector
+from nas.detectors.published import PUBLISHED
+from nas.detectors.retinanet import RetinaNet
+from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError, ConfigError, suggestion
 
-HEADS = {"retinanet": Detector}
+HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "classifier": Classifier}
 
 
 def build_detector(
@@ -20,8 +23,8 @@ def build_detector(
 
     Args:
         architecture: an architecture, the name of a published detector, or an architecture file.
-        scaling: how large; by default what the name brings, and SpineNet-49's scaling otherwise.
-        head: ``"retinanet"``.
+        scaling: how large; by default what the name brings, and :func:`default_scaling` otherwise.
+        head: one of ``HEADS``.
         classes: number of classes with the background, which is class 0.
 
     Raises:
@@ -32,25 +35,33 @@ def build_detector(
         raise ConfigError(f"unknown head {head!r}; there is: {', '.join(sorted(HEADS))}.")
     if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
         raise ConfigError(f"classes is {classes!r}; it must be an integer of at least 2, the background included.")
-    default = Scaling()
-    if not isinstance(architecture, Architecture):
-        architecture, default = load_published(architecture)
+    if isinstance(architecture, Architecture):
+        default = default_scaling(architecture)
+    else:
+        architecture, default = load_published(architecture, head)
     return HEADS[head](architecture, scaling or default, classes)
 
 
-def load_published(name_or_file: str | Path) -> tuple[Architecture, Scaling]:
-    """Architecture and scaling of a published detector, or a file's architecture with SpineNet-49's scaling.
+def default_scaling(architecture: Architecture) -> Scaling:
+    """The scaling of the published detector nearest to an architecture's family."""
+    names = {"spinenet": "spinenet-49", "mobile": "spinenet-mobile-49", "resnet-fpn": "r50-fpn"}
+    return PUBLISHED[names[architecture.family]].scaling
+
+
+def load_published(name_or_file: str | Path, head: str = "retinanet") -> tuple[Architecture, Scaling]:
+    """Architecture and scaling of a published detector, or a file's architecture with :func:`default_scaling`.
 
     Raises:
         ArchitectureError: no such name and no such file, or the file holds no valid architecture.
     """
     text = str(name_or_file)
     if text in PUBLISHED:
-        name, scaling = PUBLISHED[text]
+        name, scaling = PUBLISHED[text].for_head(head)
         return search_spaces.load(name), scaling
     if text in search_spaces.published_names() or Path(text).suffix == ".json" or Path(text).exists():
-        return search_spaces.load(text), Scaling()
-    names = sorted(PUBLISHED)
+        architecture = search_spaces.load(text)
+        return architecture, default_scaling(architecture)
+    names = list(PUBLISHED)
     raise ArchitectureError(
         f"unknown architecture {text!r}{suggestion(text, names)}; give a .json file or one of: {', '.join(names)}."
     )

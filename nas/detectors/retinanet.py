@@ -4,91 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from nas.detectors.anchors import ANCHORS_PER_POSITION, anchor_boxes
-from nas.detectors.backbone import Backbone
-from nas.detectors.blocks import BatchNorm, activate
+from nas.detectors.anchors import OCTAVES, anchor_boxes
+from nas.detectors.detector import Detector, RawOutputs
+from nas.detectors.head_layers import Tower, flatten_levels, head_convolution, predict
 from nas.detectors.losses import detection_loss
-from nas.detectors.packing import Layout, pack, plan_layouts, unpack
+from nas.detectors.packing import pack, plan_layouts
 from nas.detectors.postprocess import DetectionSettings, postprocess
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 
-RawOutputs = Mapping[str, Mapping[int, Tensor]]
 PRIOR = 0.01  # the foreground probability that an untrained detector predicts
 
 
-class Tower(nn.Module):
-    """3x3 convolutions shared by all levels, each followed by every level's own batch normalisation; a predictor."""
-
-    def __init__(self, levels: int, channels_out: int, bias: float, scaling: Scaling) -> None:
-        super().__init__()
-        widths = [scaling.endpoints] + [scaling.head_channels] * scaling.head_depth
-        self.convolutions = nn.ModuleList(head_convolution(*pair, deviation=0.01) for pair in pairwise(widths))
-        self.norms = nn.ModuleList(
-            nn.ModuleList(BatchNorm(width, scaling) for _ in range(levels)) for width in widths[1:]
-        )
-        self.predictor = head_convolution(widths[-1], channels_out, deviation=1e-5, bias=bias)
-        self.activation = scaling.activation
-
-    def forward(self, canvases: Sequence[Tensor], layouts: Sequence[Layout]) -> list[Tensor]:
-        """Canvases [B, endpoints, H, W] that hold all levels -> maps [B, channels_out, h, w], one for each level."""
-        for convolution, norms in zip(self.convolutions, self.norms):
-            per_level = iter(norms.children())
-            canvases = [
-                activate(
-                    pack([next(per_level)(x) for x in unpack(convolution(canvas), layout)], layout), self.activation
-                )
-                for canvas, layout in zip(canvases, layouts)
-            ]
-        return [x for canvas, layout in zip(canvases, layouts) for x in unpack(self.predictor(canvas), layout)]
-
-
-def head_convolution(channels_in: int, channels_out: int, deviation: float, bias: float = 0.0) -> nn.Conv2d:
-    """A 3x3 convolution with normally distributed weights and a constant bias."""
-    convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-    nn.init.normal_(convolution.weight, std=deviation)
-    assert convolution.bias is not None
-    nn.init.constant_(convolution.bias, bias)
-    return convolution
-
-
 class RetinaNetHead(nn.Module):
-    """Class and box predictions at every position of every level."""
+    """Class and box predictions at every position of every level, from a tower each (RetinaNet, section 4)."""
 
-    def __init__(self, levels: int, classes: int, scaling: Scaling) -> None:
+    def __init__(self, levels: int, classes: int, anchors: int, scaling: Scaling) -> None:
         super().__init__()
-        self.class_tower = Tower(levels, ANCHORS_PER_POSITION * classes, -math.log((1 - PRIOR) / PRIOR), scaling)
-        self.box_tower = Tower(levels, ANCHORS_PER_POSITION * 4, 0.0, scaling)
+        self.class_tower = Tower(levels, scaling.head_depth, scaling.head_channels, scaling)
+        self.box_tower = Tower(levels, scaling.head_depth, scaling.head_channels, scaling)
+        width, bias = self.class_tower.channels, -math.log((1 - PRIOR) / PRIOR)
+        self.class_predictor = head_convolution(width, anchors * classes, 1e-5, bias, separable=scaling.separable)
+        self.box_predictor = head_convolution(width, anchors * 4, 1e-5, separable=scaling.separable)
 
     def forward(self, endpoints: Mapping[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """{level: [B, endpoints, h, w]} -> {level: [B, A * K, h, w]}, {level: [B, A * 4, h, w]}."""
         layouts = plan_layouts(tuple((x.shape[2], x.shape[3]) for x in endpoints.values()))
         maps = iter(endpoints.values())
         canvases = [pack([next(maps) for _ in layout.sizes], layout) for layout in layouts]
-        classes, boxes = (tower(canvases, layouts) for tower in (self.class_tower, self.box_tower))
+        classes = predict(self.class_predictor, self.class_tower(canvases, layouts), layouts)
+        boxes = predict(self.box_predictor, self.box_tower(canvases, layouts), layouts)
         return dict(zip(endpoints, classes)), dict(zip(endpoints, boxes))
 
 
-class Detector(nn.Module):
-    """A RetinaNet detector compiled from an architecture.
+class RetinaNet(Detector):
+    """A RetinaNet detector compiled from an architecture; the background, class 0, is never a target."""
 
-    Attributes:
-        architecture, scaling, classes: what it was built from; class 0 is the background and never a target.
-    """
+    head_name = "retinanet"
 
     def __init__(self, architecture: Architecture, scaling: Scaling, classes: int) -> None:
-        super().__init__()
-        self.architecture = architecture
-        self.scaling = scaling
-        self.classes = classes
-        self.levels = tuple(architecture.outputs)
-        self.backbone = Backbone(architecture, scaling)
-        self.head = RetinaNetHead(len(self.levels), classes, scaling)
+        super().__init__(architecture, scaling, classes)
+        anchors = OCTAVES * len(self.scaling.rules.aspect_ratios)
+        self.head = RetinaNetHead(len(self.levels), classes, anchors, self.scaling)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> dict[str, dict[int, Tensor]]:
@@ -97,8 +58,11 @@ class Detector(nn.Module):
         Returns:
             ``class`` {level: [B, A * K, h, w]} logits, ``box`` {level: [B, A * 4, h, w]} codes (ty, tx, th, tw) and
             ``endpoints`` {level: [B, C, h, w]}; h = ceil(H / 2**level), and w likewise.
+
+        Raises:
+            ConfigError: a side is no multiple of what the architecture and its convention need.
         """
-        endpoints = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        endpoints = self.endpoints(images)
         classes, boxes = self.head(endpoints)
         return {"class": classes, "box": boxes, "endpoints": endpoints}
 
@@ -109,7 +73,7 @@ class Detector(nn.Module):
             raw: what :meth:`forward` returned.
             targets: per image ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels) and ``labels`` [N] in 1..K-1; N may be 0.
         """
-        return detection_loss(*self._flatten(raw), targets)
+        return detection_loss(*self.flatten(raw), targets)
 
     @torch.no_grad()
     def detect(self, images: Tensor, settings: DetectionSettings | None = None) -> list[dict[str, Tensor]]:
@@ -120,15 +84,13 @@ class Detector(nn.Module):
             The detector's own mode decides on batch statistics: call ``eval()`` first.
         """
         image_size = (images.shape[2], images.shape[3])
-        return postprocess(*self._flatten(self(images)), image_size, settings or DetectionSettings())
+        settings = settings or DetectionSettings()
+        return postprocess(*self.flatten(self(images)), image_size, settings, self.scaling.inclusive_pixels)
 
-    def _flatten(self, raw: RawOutputs) -> tuple[Tensor, Tensor, Tensor]:
+    def flatten(self, raw: RawOutputs) -> tuple[Tensor, Tensor, Tensor]:
         """Class logits [B, N, K], box codes [B, N, 4] and anchors [N, 4] of all levels, in the order of anchors."""
         sizes = tuple((level, (x.shape[2], x.shape[3])) for level, x in raw["class"].items())
-        anchors = anchor_boxes(sizes, self.scaling.anchor_size, raw["class"][self.levels[0]].device)
-        return _concatenate(raw["class"], self.classes), _concatenate(raw["box"], 4), anchors
-
-
-def _concatenate(outputs: Mapping[int, Tensor], channels: int) -> Tensor:
-    """{level: [B, A * channels, h, w]} -> [B, N, channels], N over levels, rows, columns, anchors."""
-    return torch.cat([x.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, channels)) for x in outputs.values()], 1)
+        device = raw["class"][self.levels[0]].device
+        anchors = anchor_boxes(sizes, self.scaling.anchor_size, device, self.scaling.rules)
+        classes, boxes = list(raw["class"].values()), list(raw["box"].values())
+        return flatten_levels(classes, self.classes), flatten_levels(boxes, 4), anchors

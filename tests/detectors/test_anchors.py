@@ -8,25 +8,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.detectors.anchors import ANCHORS_PER_POSITION, MAX_LOG_SIZE, anchor_boxes, decode, encode, to_corners
+from nas.detectors.anchors import MAX_LOG_SIZE, anchor_boxes, decode, encode, to_corners
 
 CPU = torch.device("cpu")
 
 
 def test_anchors_of_one_level() -> None:
     anchors = anchor_boxes(((3, (2, 3)),), 4.0, CPU)
-    assert anchors.shape == (2 * 3 * ANCHORS_PER_POSITION, 4)
+    assert anchors.shape == (2 * 3 * 9, 4)
     assert anchors[0].tolist() == [4, 4, 32, 32]  # row 0, column 0, first scale, square
     torch.testing.assert_close(anchors[1], torch.tensor([4, 4, 32 / math.sqrt(2), 32 * math.sqrt(2)]))  # wide
     torch.testing.assert_close(anchors[2], torch.tensor([4, 4, 32 * math.sqrt(2), 32 / math.sqrt(2)]))  # tall
     torch.testing.assert_close(anchors[3, 2], torch.tensor(32 * 2 ** (1 / 3)))  # second scale
-    assert anchors[ANCHORS_PER_POSITION, :2].tolist() == [4, 12]  # next column
-    assert anchors[3 * ANCHORS_PER_POSITION, :2].tolist() == [12, 4]  # next row
+    assert anchors[9, :2].tolist() == [4, 12]  # next column
+    assert anchors[3 * 9, :2].tolist() == [12, 4]  # next row
 
 
 def test_levels_follow_each_other() -> None:
     anchors = anchor_boxes(((3, (2, 2)), (4, (1, 1))), 3.0, CPU)
-    assert anchors[4 * ANCHORS_PER_POSITION].tolist() == [8, 8, 48, 48]
+    assert anchors[4 * 9].tolist() == [8, 8, 48, 48]
 
 
 boxes = st.tuples(st.floats(0, 90), st.floats(0, 90), st.floats(0.5, 60), st.floats(0.5, 60))

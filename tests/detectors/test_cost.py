@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nas.detectors import PROXY, build_detector, cost
+from nas.detectors.blocks import ConvNorm
 from search_spaces.errors import ConfigError
 
 # name, image size, trainable parameters, batch-normalisation statistics, multiply-adds of TensorFlow's profiler / 2 (G)
@@ -17,6 +18,22 @@ COUNTED = [
     ("spinenet-143", 1280, 66_959_511, 186_752, 524.523),
     ("spinenet-190", 1280, 163_637_351, 333_232, 1883.758),
     ("r0-sp53", 640, 26_056_215, None, 94.828),
+    ("r23-sp30", 640, 26_510_871, None, 95.482),
+    ("spinenet-mobile-49", 384, 2_337_579, 49_024, 1.013),
+    ("spinenet-mobile-49s", 384, 1_030_653, 32_394, 0.517),
+    ("spinenet-mobile-49xs", 256, 872_711, 28_864, 0.174),
+    ("r50-fpn", 640, 34_091_159, 76_160, 96.926),
+    ("r101-fpn", 1024, 53_083_287, 128_384, 325.743),
+    ("r152-fpn", 1280, 68_726_935, 174_464, 630.258),
+]
+
+# name, trainable parameters with 1001 classes, multiply-adds of the convolutions at 224 px (G)
+CLASSIFIERS = [
+    ("spinenet-49s", 9_218_344, None),
+    ("spinenet-49", 22_088_745, 3.4777),
+    ("spinenet-96", 36_520_233, 5.7233),
+    ("spinenet-143", 60_504_873, 9.0866),
+    ("spinenet-190", 127_101_177, 19.1113),
 ]
 
 
@@ -42,9 +59,37 @@ def test_size_of_the_proxy() -> None:
     assert found.multiply_adds == pytest.approx(5.854e9, rel=0.005)
 
 
-def test_convolutions_alone_of_r0_sp53() -> None:
+@pytest.mark.parametrize(("name", "trainable", "giga"), CLASSIFIERS)
+def test_published_sizes_as_classifiers(name: str, trainable: int, giga: float | None) -> None:
     with torch.device("meta"):
-        assert cost(build_detector("r0-sp53"), 640).multiply_adds == pytest.approx(94.770e9, rel=1e-5)
+        found = cost(build_detector(name, head="classifier", classes=1001), 224)
+    assert found.params_trainable == trainable
+    assert giga is None or found.multiply_adds == pytest.approx(giga * 1e9, rel=0.005)
+
+
+@pytest.mark.parametrize("name", ["spinenet-49", "spinenet-mobile-49", "r50-fpn"])
+def test_parts_add_up_to_the_parameters_there_are(name: str) -> None:
+    with torch.device("meta"):
+        detector = build_detector(name)
+    found = cost(detector, (256, 384))
+    assert found.params_trainable == sum(parameter.numel() for parameter in detector.parameters())
+    assert found.multiply_adds == sum(block.multiply_adds for block in found.blocks)
+    assert all(block.activation_bytes > 0 for block in found.blocks)
+    names = [block.name for block in found.blocks]
+    assert len(set(names)) == len(names)
+
+
+def test_activations_are_the_outputs_of_all_convolutions() -> None:
+    """The plainest block: what hooks see is what is counted."""
+    detector = build_detector("spinenet-49", PROXY)
+    seen = []
+    stem = detector.backbone.groups["0"]
+    for module in stem.modules():
+        if isinstance(module, ConvNorm):
+            module.register_forward_hook(lambda _, __, output: seen.append(output.numel() * 4))
+    detector.backbone(torch.zeros(1, 3, 128, 128))
+    counted = next(block for block in cost(detector, 128).blocks if block.name == "block 0")
+    assert counted.activation_bytes == sum(seen)
 
 
 @pytest.mark.parametrize("size", [0, -3, (640,), (640, 0), 12.5])

@@ -15,7 +15,7 @@ from search_spaces.errors import ArchitectureError, ConfigError
 def test_a_name_brings_its_scaling() -> None:
     with torch.device("meta"):
         detector = build_detector("spinenet-96")
-    assert detector.scaling == PUBLISHED["spinenet-96"][1]
+    assert detector.scaling == PUBLISHED["spinenet-96"].scaling.resolved("retinanet")
     assert detector.architecture == search_spaces.load("spinenet-49")
     assert detector.classes == 91
 
@@ -30,7 +30,7 @@ def test_a_file_is_an_architecture(tmp_path: Path) -> None:
     with torch.device("meta"):
         detector = build_detector(path)
     assert detector.architecture.fingerprint == search_spaces.load("r0-sp53").fingerprint
-    assert detector.scaling == Scaling()
+    assert detector.scaling == Scaling().resolved("retinanet")
 
 
 @pytest.mark.parametrize(

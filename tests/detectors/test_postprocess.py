@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import torch
+import random
+from collections import Counter
 
-from nas.detectors.anchors import anchor_boxes, to_corners
-from nas.detectors.postprocess import DetectionSettings, postprocess
+import pytest
+import torch
+from torch import Tensor
+
+from nas.detectors.anchors import anchor_boxes, decode, to_corners
+from nas.detectors.postprocess import (
+    DetectionSettings,
+    detections_fixed,
+    pairs_above,
+    postprocess,
+    select_detections,
+)
+from search_spaces.errors import ConfigError
 
 ANCHORS = anchor_boxes(((4, (4, 4)),), 1.0, torch.device("cpu"))
 SIZE = (64, 64)
+Box = tuple[float, float, float, float]
 
 
 def logits_with(scores: dict[tuple[int, int], float], classes: int = 4) -> torch.Tensor:
@@ -46,6 +59,181 @@ def test_numbers_are_limited() -> None:
     torch.testing.assert_close(run(scores, candidates=2)["scores"], torch.tensor([0.65, 0.64]))
 
 
+def test_candidates_are_counted_per_class() -> None:
+    found = run({(0, 1): 0.9, (90, 1): 0.8, (45, 2): 0.7, (99, 2): 0.6, (9, 3): 0.5}, candidates=1)
+    assert found["labels"].tolist() == [1, 2, 3]
+
+
 def test_no_detection_has_the_right_shapes() -> None:
     found = run({})
     assert (found["boxes"].shape, found["scores"].shape, found["labels"].shape) == ((0, 4), (0,), (0,))
+
+
+@pytest.mark.parametrize("value", [{"candidates": 0}, {"detections": 0}, {"nms_iou": 1.5}, {"score_threshold": -0.1}])
+def test_settings_out_of_range_are_refused(value: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(value))} is {next(iter(value.values()))}"):
+        DetectionSettings(**value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-36, 1e-20, 1e-4, 0.05, 0.5, 0.99, 0.99999, 1 - 1e-9, 1.0])
+def test_pairs_are_those_whose_sigmoid_is_above(threshold: float) -> None:
+    logits = torch.linspace(-110, 40, 3 * 20001).reshape(-1, 3)
+    every = logits[:, 1:].flatten().double().sigmoid().float()
+    expected = every > threshold
+    pairs, scores = pairs_above(logits, threshold)
+    assert torch.equal(pairs, expected.nonzero().squeeze(1))
+    assert torch.equal(scores, every[expected])
+
+
+# ---- against a plain reference -------------------------------------------------------------------------------------
+
+
+def plain_iou(a: Box, b: Box) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    overlap = width * height
+    return overlap / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap)
+
+
+def plain_detections(
+    scores: list[list[float]], boxes: list[list[Box]], settings: DetectionSettings
+) -> list[tuple[float, int, int]]:
+    """(score, row, label) of each detection: ``scores`` [rows][classes], ``boxes`` [rows][classes]."""
+    detections = []
+    for column in range(len(scores[0]) if scores else 0):
+        rows = [row for row in range(len(scores)) if scores[row][column] > settings.score_threshold]
+        rows = sorted(rows, key=lambda row: (-scores[row][column], row))[: settings.candidates]
+        kept: list[int] = []
+        for row in rows:
+            if all(plain_iou(boxes[row][column], boxes[other][column]) <= settings.nms_iou for other in kept):
+                kept.append(row)
+        detections += [(scores[row][column], row, column + 1) for row in kept[: settings.detections]]
+    return sorted(detections, key=lambda one: (-one[0], one[1], one[2]))[: settings.detections]
+
+
+def random_anchors(rng: random.Random, count: int) -> Tensor:
+    """Even centres and sides: equal boxes, boxes of no area and overlaps of exactly one half are frequent."""
+    side = rng.choice((4, 16, 80))
+    rows = [
+        [2 * rng.randrange(side // 2) for _ in range(2)] + [2 * rng.randrange(5) for _ in range(2)]
+        for _ in range(count)
+    ]
+    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
+
+
+def random_case(seed: int) -> tuple[Tensor, Tensor, Tensor, DetectionSettings]:
+    """Class logits [N, K], box codes [N, 4], anchors [N, 4] and settings."""
+    rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    count, classes = rng.choice((0, 1, 5, 30, 60)), rng.choice((2, 3, 6, 13))
+    logits = torch.randn(count, classes, generator=generator) * rng.choice((0.5, 2, 20)) + rng.choice((-8, -3, 0))
+    if rng.random() < 0.6:
+        logits = logits.round()
+    codes = torch.randn(count, 4, generator=generator) * rng.choice((0.0, 0.0, 0.3, 2.0))
+    threshold = 0.05
+    if count and rng.random() < 0.3:
+        threshold = rng.choice(logits.double().sigmoid().float().flatten().tolist())
+    settings = DetectionSettings(
+        score_threshold=threshold,
+        candidates=rng.choice((1, 4, 20, 5000)),
+        nms_iou=rng.choice((0.5, 0.5, 0.0, 0.7, 1.0)),
+        detections=rng.choice((1, 2, 10, 100)),
+    )
+    return logits, codes, random_anchors(rng, count), settings
+
+
+def as_tuples(boxes: Tensor) -> list[Box]:
+    return [tuple(box) for box in boxes.tolist()]
+
+
+def seen_in(scores: list[list[float]], boxes: list[Box], settings: DetectionSettings, found: int) -> Counter[str]:
+    """Which of the awkward things a case holds."""
+    above = [score for row in scores for score in row if score > settings.score_threshold]
+    overlaps = [plain_iou(a, b) for at, a in enumerate(boxes[:20]) for b in boxes[:at]]
+    return Counter(
+        ties=len(set(above)) < len(above),
+        nothing_above=bool(scores) and not above,
+        no_anchor=not scores,
+        at_threshold=any(settings.score_threshold in row for row in scores),
+        at_iou=settings.nms_iou == 0.5 and 0.5 in overlaps,
+        identical=len(set(boxes)) < len(boxes),
+        no_area=any(x1 == x2 or y1 == y2 for x1, y1, x2, y2 in boxes),
+        suppressed=found < min(len(above), settings.detections),
+        several_looks=len(above) > 10 * settings.detections,
+    )
+
+
+def test_a_thousand_random_cases_equal_the_plain_reference() -> None:
+    size, seen = (48, 64), Counter[str]()
+    for seed in range(1000):
+        logits, codes, anchors, settings = random_case(seed)
+        scores = logits.double().sigmoid().float()[:, 1:].tolist()
+        boxes = decode(codes, anchors, size)
+        expected = plain_detections(scores, [[box] * logits.shape[1] for box in as_tuples(boxes)], settings)
+
+        (found,) = postprocess(logits[None], codes[None], anchors, size, settings)
+
+        assert list(zip(found["scores"].tolist(), found["labels"].tolist())) == [(s, k) for s, _, k in expected], seed
+        torch.testing.assert_close(found["boxes"], boxes[[row for _, row, _ in expected]].reshape(-1, 4))
+        seen += seen_in(scores, as_tuples(boxes), settings, len(expected))
+    assert min(seen.values()) >= 20
+    assert len(seen) == 9
+
+
+def test_boxes_of_each_class_apart_equal_the_plain_reference() -> None:
+    """As a second stage has them: softmax scores [R, K] and boxes [R, K, 4]."""
+    for seed in range(50):
+        generator = torch.Generator().manual_seed(seed)
+        scores = (torch.randn(40, 5, generator=generator) * 2).softmax(1)[:, 1:]
+        corners = torch.randint(0, 12, (40, 4, 2, 2), generator=generator).float()
+        boxes = torch.cat([corners.amin(2), corners.amax(2) + 4], dim=2)
+        settings = DetectionSettings(candidates=20, detections=8)
+        pairs = (scores.flatten() > settings.score_threshold).nonzero().squeeze(1)
+        expected = plain_detections(scores.tolist(), [as_tuples(row) for row in boxes], settings)
+
+        def boxes_of(rows: Tensor, labels: Tensor, boxes: Tensor = boxes) -> Tensor:
+            return boxes[rows, labels - 1]
+
+        found = select_detections(pairs, scores.flatten()[pairs], 4, boxes_of, SIZE, settings)
+
+        assert list(zip(found["scores"].tolist(), found["labels"].tolist())) == [(s, k) for s, _, k in expected]
+        assert as_tuples(found["boxes"]) == [as_tuples(boxes[row])[k - 1] for _, row, k in expected]
+
+
+# ---- the variant of fixed shapes -----------------------------------------------------------------------------------
+
+
+def test_fixed_shapes_hold_the_same_detections() -> None:
+    full = 0
+    for seed in range(300):
+        logits, codes, anchors, settings = random_case(seed)
+        if settings.candidates < 5000 or not len(anchors):
+            continue
+        boxes, scores, labels, count = detections_fixed(logits, codes, anchors, (48, 64), settings)
+        (expected,) = postprocess(logits[None], codes[None], anchors, (48, 64), settings)
+
+        assert (boxes.shape, len(scores), len(labels)) == ((settings.detections, 4), *(settings.detections,) * 2)
+        assert count == len(expected["scores"])
+        torch.testing.assert_close(boxes[:count], expected["boxes"])
+        assert torch.equal(scores[:count], expected["scores"])
+        assert torch.equal(labels[:count], expected["labels"])
+        assert not boxes[count:].any()
+        assert not scores[count:].any()
+        assert not labels[count:].any()
+        full += int(count) == settings.detections
+    assert full >= 10
+
+
+class Fixed(torch.nn.Module):
+    def forward(self, logits: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return detections_fixed(logits, codes, ANCHORS, SIZE, DetectionSettings(candidates=200))
+
+
+def test_fixed_shapes_can_be_exported() -> None:
+    codes = torch.zeros(len(ANCHORS), 4)
+    exported = torch.export.export(Fixed(), (logits_with({})[0], codes)).module()
+    for scores in ({}, {(0, 1): 0.9, (3, 1): 0.8, (0, 2): 0.7}):
+        logits = logits_with(scores)[0]
+        for found, expected in zip(exported(logits, codes), Fixed()(logits, codes)):
+            assert torch.equal(found, expected)

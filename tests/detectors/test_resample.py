@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.detectors.blocks import ConvNorm
+from nas.detectors.convention import TPU
 from nas.detectors.resample import FanOut, feature_size, max_pool, pool_to, resample, resize_nearest
 from nas.detectors.scaling import PROXY
 from search_spaces.architecture import BlockSpec
@@ -32,13 +33,13 @@ def test_max_pool_pads_as_little_as_possible_and_the_rest_at_the_end(h: int, w: 
 )
 def test_one_max_pooling_follows_the_strided_convolution(source: int, target: int, kernel: int, stride: int) -> None:
     x = torch.randn(1, 2, -(-source // 2), -(-source // 2))
-    found = pool_to(x, (source, source), (target, target))
+    found = pool_to(x, (source, source), (target, target), TPU)
     assert torch.equal(found, max_pool(x, (kernel, kernel), (stride, stride)))
 
 
 def test_half_the_size_needs_no_pooling() -> None:
     x = torch.randn(1, 2, 4, 4)
-    assert pool_to(x, (8, 8), (4, 4)) is x
+    assert pool_to(x, (8, 8), (4, 4), TPU) is x
 
 
 def test_resize_reads_the_position_rounded_down() -> None:
@@ -58,7 +59,9 @@ def test_widening_before_the_up_sampling_changes_nothing(source: tuple[int, int]
     x = torch.randn(2, 4, *source)
     first, second = (ConvNorm(4, 16, 1, 3, PROXY) for _ in range(2))
     second.load_state_dict(first.state_dict())
-    torch.testing.assert_close(resample(x, source, size, first), second(resize_nearest(x, size)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        resample(x, source, size, first, TPU), second(resize_nearest(x, size)), atol=1e-5, rtol=1e-4
+    )
     for name, value in first.state_dict().items():
         torch.testing.assert_close(value, second.state_dict()[name])
 

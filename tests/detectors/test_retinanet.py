@@ -139,11 +139,12 @@ def test_packed_levels_compute_what_single_levels_do() -> None:
     endpoints = {level: torch.randn(2, 8, *feature_size((128, 96), level)) for level in range(3, 8)}
     reference = copy.deepcopy(detector.head)
     found = detector.head(endpoints)
-    for tower, outputs in ((reference.class_tower, found[0]), (reference.box_tower, found[1])):
+    towers = (reference.class_tower, reference.box_tower)
+    for tower, predictor, outputs in zip(towers, (reference.class_predictor, reference.box_predictor), found):
         for at, (level, x) in enumerate(endpoints.items()):
             for convolution, norms in zip(tower.convolutions, tower.norms):
                 x = norms[at](convolution(x)).relu()
-            torch.testing.assert_close(outputs[level], tower.predictor(x), atol=1e-6, rtol=1e-3)
+            torch.testing.assert_close(outputs[level], predictor(x), atol=1e-6, rtol=1e-3)
 
 
 def test_training_on_one_image_lowers_the_loss() -> None:
@@ -173,7 +174,7 @@ def test_an_untrained_detector_predicts_the_prior() -> None:
 def test_detections_have_boxes_scores_and_labels() -> None:
     torch.manual_seed(0)
     detector = build_detector("spinenet-49", SMALL, classes=4).eval()
-    nn.init.constant_(detector.head.class_tower.predictor.bias, 1.0)
+    nn.init.constant_(detector.head.class_predictor.bias, 1.0)
     found = detector.detect(torch.randn(2, 3, 96, 128))
     assert len(found) == 2
     for image in found:
@@ -188,7 +189,7 @@ def test_a_detector_carries_what_it_was_built_from() -> None:
     architecture = random_architecture(5)
     detector = build_detector(architecture, SMALL, classes=7)
     assert isinstance(detector, Detector)
-    assert (detector.architecture, detector.scaling, detector.classes) == (architecture, SMALL, 7)
+    assert (detector.architecture, detector.scaling, detector.classes) == (architecture, SMALL.resolved("retinanet"), 7)
     twin = build_detector(architecture, SMALL, classes=7)
     twin.load_state_dict(detector.state_dict())
     images = torch.randn(1, 3, 128, 128)

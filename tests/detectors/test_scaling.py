@@ -6,7 +6,9 @@ import dataclasses
 
 import pytest
 
-from nas.detectors.scaling import PROXY, PUBLISHED, Scaling
+from nas.detectors import build_detector
+from nas.detectors.published import PUBLISHED
+from nas.detectors.scaling import PROXY, Scaling
 from search_spaces.errors import ConfigError
 
 
@@ -40,7 +42,8 @@ def test_narrowing_goes_by_the_width_of_the_block() -> None:
         {"anchor_size": 0},
         {"bn_momentum": 0.0},
         {"bn_epsilon": "small"},
-        {"width": 0.05, "alpha": 0.1},
+        {"convention": "caffe"},
+        {"separable": 1},
     ],
 )
 def test_a_setting_out_of_range_is_named(setting: dict[str, object]) -> None:
@@ -50,4 +53,9 @@ def test_a_setting_out_of_range_is_named(setting: dict[str, object]) -> None:
 
 def test_scaling_is_a_value() -> None:
     assert dataclasses.replace(PROXY, width=0.5) != PROXY
-    assert hash(Scaling()) == hash(PUBLISHED["spinenet-49"][1])
+    assert hash(Scaling()) == hash(PUBLISHED["spinenet-49"].scaling)
+
+
+def test_a_width_without_channels_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"width 0.05 and alpha 0.1 .* level 2"):
+        build_detector("spinenet-49", Scaling(width=0.05, alpha=0.1))
