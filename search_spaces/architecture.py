@@ -158,7 +158,7 @@ class Architecture:
         return cls.from_dict(data, where)
 
 
-NOTE_KEYS = frozenset({"name", "source", "scaling", "search"})
+NOTE_KEYS = frozenset({"name", "source", "scaling", "head", "classes", "search"})
 
 
 def load(path: str | Path) -> Architecture:
@@ -264,7 +264,7 @@ def _type_problems(architecture: Architecture) -> Iterator[str]:
         if kinds not in ([(False, 0)], [(False, 0), (True, 1)], [(True, -1)]) or not node.is_output:
             yield (
                 f"block {index} is an fpn block at level {node.level} with parents {node.parents}; it must be an "
-                f"output with a stem block of its own level and then the fpn block one level above, if there is one, as "
+                f"output with a stem block of its own level, then the fpn block one level above if there is one, as "
                 f"parents; or, above the stem's levels, with the fpn block one level below alone."
             )
 

@@ -8,12 +8,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     ["search_spaces"],
-    ["controllers", "nas.detectors", "nas.datasets", "nas.training", "nas.evaluation", "nas.checkpoints"],
+    ["controllers", "nas.detectors", "nas.datasets", "nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"],
     ["proxies", "nas.engine"],
     ["nas"],
 ]
 PACKAGES = ("search_spaces", "controllers", "proxies", "nas")
-COMMANDS = {"nas.search", "nas.compile", "nas.space", "nas.data", "nas.report"}
+COMMANDS = {"nas.search", "nas.compile", "nas.convert", "nas.space", "nas.data", "nas.report"}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 

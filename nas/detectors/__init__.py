@@ -5,6 +5,9 @@ from nas.detectors.classifier import Classifier
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.cost import Cost, cost
 from nas.detectors.detector import Detector
+from nas.detectors.inference import optimise
+from nas.detectors.mask_rcnn import MaskRCNN
+from nas.detectors.masks import paste_masks
 from nas.detectors.memory import keep_freed_memory
 from nas.detectors.postprocess import DetectionSettings
 from nas.detectors.published import PUBLISHED
@@ -20,6 +23,7 @@ __all__ = [
     "Cost",
     "DetectionSettings",
     "Detector",
+    "MaskRCNN",
     "RetinaNet",
     "Scaling",
     "build_detector",
@@ -27,5 +31,7 @@ __all__ = [
     "keep_freed_memory",
     "load_detector",
     "load_published",
+    "optimise",
+    "paste_masks",
     "save_detector",
 ]

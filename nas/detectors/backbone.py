@@ -26,16 +26,20 @@ STEM_LEVEL = 1
 
 
 class Stem(nn.Module):
-    """7x7 convolution of stride 2 with 64 channels whatever the scaling, and 3x3 max-pooling of stride 2."""
+    """7x7 convolution of stride 2 and 3x3 max-pooling of stride 2.
 
-    def __init__(self, scaling: Scaling) -> None:
+    SpineNet's has 64 channels whatever the width; ResNet's scales like all its layers.
+    """
+
+    def __init__(self, family: str, scaling: Scaling) -> None:
         super().__init__()
-        self.conv = ConvNorm(3, STEM_CHANNELS, 7, STEM_LEVEL, scaling, stride=2)
+        channels = int(STEM_CHANNELS * scaling.width) if family == "resnet-fpn" else STEM_CHANNELS
+        self.conv = ConvNorm(3, channels, 7, STEM_LEVEL, scaling, stride=2)
         self.activation = scaling.activation
         self.same_pooling = scaling.rules.same_pooling
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] -> [B, 64, ceil(H / 4), ceil(W / 4)]."""
+        """Images [B, 3, H, W] -> [B, channels, ceil(H / 4), ceil(W / 4)]."""
         x = self.conv(images)
         if self.activation == "relu":  # monotone, so it may come after the pooling, on a quarter of the positions
             return activate(max_pool(x, (3, 3), (2, 2), self.same_pooling), self.activation)
@@ -109,11 +113,11 @@ class Backbone(nn.Module):
         self.activation = scaling.activation
         self.rules = scaling.rules
         self.multiple = side_multiple(architecture, scaling.rules)
-        self.stem = mobile_stem(scaling) if self.family == "mobile" else Stem(scaling)
+        self.stem = mobile_stem(scaling) if self.family == "mobile" else Stem(self.family, scaling)
         self.groups, self.fan_outs, self.widens = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         self.downs, self.endpoints = nn.ModuleDict(), nn.ModuleDict()
         self.pyramid = FeaturePyramid(architecture, scaling) if self.family == "resnet-fpn" else None
-        channels = self.stem.weight.shape[0] if isinstance(self.stem, ConvNorm) else STEM_CHANNELS
+        channels = (self.stem if isinstance(self.stem, ConvNorm) else self.stem.conv).weight.shape[0]
         for step in self.steps:
             if step.parents:
                 self._add_connections(step, architecture, scaling)

@@ -7,13 +7,14 @@ from pathlib import Path
 import search_spaces
 from nas.detectors.classifier import Classifier
 from nas.detectors.detector import Detector
+from nas.detectors.mask_rcnn import MaskRCNN
 from nas.detectors.published import PUBLISHED
 from nas.detectors.retinanet import RetinaNet
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError, ConfigError, suggestion
 
-HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "classifier": Classifier}
+HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "mask_rcnn": MaskRCNN, "classifier": Classifier}
 
 
 def build_detector(

@@ -7,7 +7,7 @@ PyTorch ports on mmdetection 1.1 (``mmdet``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -56,6 +56,14 @@ class Convention:
     rounded_anchors: bool
     roi_candidates: int
     batch_norm: Mapping[str, BatchNormConstants]
+
+    def __reduce__(self) -> tuple[Callable[[str], Convention], tuple[str]]:
+        """A copy, or one from another process, is the constant itself."""
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Convention:
+    return CONVENTIONS[name]
 
 
 TPU = Convention(

@@ -11,8 +11,12 @@ from nas.detectors.blocks import BatchNorm, ConvNorm, SqueezeExcite
 from nas.detectors.classifier import Classifier
 from nas.detectors.detector import Detector
 from nas.detectors.head_layers import Tower
+from nas.detectors.mask_rcnn import MaskRCNN
+from nas.detectors.postprocess import DetectionSettings
 from nas.detectors.resample import FanOut, Size, check_image_size, feature_size
 from nas.detectors.retinanet import RetinaNet
+from nas.detectors.roi import BOX_SIZE, MASK_SIZE
+from nas.detectors.rpn import INFERENCE
 from search_spaces.errors import ConfigError
 
 BYTES = 4  # of a float32
@@ -133,6 +137,22 @@ def _head_rows(detector: Detector, size: Size) -> Iterable[BlockCost]:
         for name in ("class", "box"):
             yield _tower(f"{name} tower", getattr(head, f"{name}_tower"), detector, size)
             yield _row(f"{name} predictor", None, [getattr(head, f"{name}_predictor")], size, everywhere)
+    if isinstance(detector, MaskRCNN):
+        yield from _mask_rcnn_rows(detector, size, everywhere)
+
+
+def _mask_rcnn_rows(detector: MaskRCNN, size: Size, everywhere: int) -> Iterable[BlockCost]:
+    """Region proposals at every position; the box head for all proposals, the mask head for all detections."""
+    rpn, box, mask = detector.rpn, detector.box_head, detector.mask_head
+    yield _tower("region proposal tower", rpn.tower, detector, size)
+    yield _row("region proposal predictors", None, [rpn.class_predictor, rpn.box_predictor], size, everywhere)
+    regions = INFERENCE.limit
+    yield _row("box head convolutions", None, [box.tower], size, regions * BOX_SIZE**2)
+    dense = [box.fc, box.fc_norm, box.class_predictor, box.box_predictor]
+    yield _row("box head dense layers", None, dense, size, regions)
+    positions = DetectionSettings().detections * MASK_SIZE**2
+    yield _row("mask head convolutions", None, [mask.tower, mask.upsample], size, positions)
+    yield _row("mask head predictor", None, [mask.norm, mask.predictor], size, positions * 4)
 
 
 def _tower(name: str, tower: Tower, detector: Detector, size: Size) -> BlockCost:

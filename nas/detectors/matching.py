@@ -20,12 +20,14 @@ def pad_targets(targets: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor
     return boxes, labels
 
 
-def match(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Index of the object that each anchor answers for, or -1: [B, N].
+def match(
+    boxes: Tensor, anchors: Tensor, positive_iou: float = POSITIVE_IOU, negative_iou: float = POSITIVE_IOU
+) -> Tensor:
+    """Index of the object that each anchor answers for, -1 for none, -2 where that is left open: [B, N].
 
-    An anchor takes the object with the largest intersection over union if that is at least ``POSITIVE_IOU``; beside
-    that each object takes its best anchor, the first object where two want the same. A box without area (padding,
-    too) matches nothing.
+    An anchor takes the object with the largest intersection over union if that is at least ``positive_iou``, and none
+    if it is below ``negative_iou``; beside that each object takes its best anchor, the first object where two want the
+    same. A box without area (padding, too) matches nothing.
 
     Args:
         boxes: objects [B, M, 4], x1, y1, x2, y2 in pixels.
@@ -33,7 +35,9 @@ def match(boxes: Tensor, anchors: Tensor) -> Tensor:
     """
     iou = pairwise_iou(boxes, anchors)
     best_iou, matched = iou.max(dim=1)
-    matched = torch.where(best_iou >= POSITIVE_IOU, matched, -1)
+    matched = torch.where(best_iou >= positive_iou, matched, -1)
+    if negative_iou < positive_iou:
+        matched = torch.where((best_iou >= negative_iou) & (best_iou < positive_iou), -2, matched)
     count = boxes.shape[1]
     own_iou, own_anchor = iou.max(dim=2)
     objects = torch.where(own_iou > 0, torch.arange(count, device=boxes.device), count)

@@ -159,14 +159,29 @@ def detections_fixed(
         ``boxes`` [D, 4], ``scores`` [D], ``labels`` [D] with D = ``settings.detections``, zero from ``count`` [] on.
     """
     pairs, logits = _best_pairs(class_logits[:, 1:].float(), settings.candidates)
-    scores = to_scores(logits)
-    order = _fixed_order(scores)
+
+    def boxes_of(rows: Tensor, _: Tensor) -> Tensor:
+        return decode(box_codes[rows].float(), anchors[rows], image_size, inclusive)
+
+    return select_fixed(pairs, to_scores(logits), class_logits.shape[1] - 1, boxes_of, image_size, settings)
+
+
+def select_fixed(
+    pairs: Tensor,
+    scores: Tensor,
+    classes: int,
+    boxes_of: Callable[[Tensor, Tensor], Tensor],
+    image_size: Size,
+    settings: DetectionSettings,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """:func:`select_detections` with fixed shapes: the arguments of that, the result of :func:`detections_fixed`."""
+    order = fixed_order(scores)
     scores = scores[order]
-    rows, groups = _rows_and_classes(pairs[order], class_logits.shape[1] - 1)
-    boxes = decode(box_codes[rows].float(), anchors[rows], image_size, inclusive)
+    rows, groups = _rows_and_classes(pairs[order], classes)
+    boxes = boxes_of(rows, groups + 1)
     kept = torch.zeros_like(rows).index_fill(0, suppress(boxes, groups, max(image_size), settings.nms_iou), 1)
     kept = kept * (scores > settings.score_threshold)
-    found, best = (kept * _places(scores)).topk(min(settings.detections, rows.shape[0]))
+    found, best = (kept * places(scores)).topk(min(settings.detections, rows.shape[0]))
     valid = (found > 0).long()
     missing = settings.detections - best.shape[0]
     return (
@@ -189,15 +204,15 @@ def _best_pairs(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return rows[row] * logits.shape[1] + column, values[best]
 
 
-def _fixed_order(scores: Tensor) -> Tensor:
+def fixed_order(scores: Tensor) -> Tensor:
     """A stable descending sort [N] of scores [N] in 0 to 1: their first 46 binary places, then the earlier first.
 
     ONNX has no stable sort, but integers that all differ have one order only.
     """
-    keys = (scores.double() * 2**46).long() * scores.shape[0] + _places(scores) - 1
+    keys = (scores.double() * 2**46).long() * scores.shape[0] + places(scores) - 1
     return keys.topk(scores.shape[0]).indices
 
 
-def _places(scores: Tensor) -> Tensor:
+def places(scores: Tensor) -> Tensor:
     """N, ..., 2, 1."""
     return torch.arange(scores.shape[0], 0, -1, device=scores.device)

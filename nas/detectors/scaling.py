@@ -32,7 +32,8 @@ class Scaling:
         repeats: how many times each block is repeated.
         endpoints: channels of the 1x1 projections of the output blocks, or of the feature pyramid.
         head_channels: channels of the head's convolutions.
-        head_depth: 3x3 convolutions in each tower of RetinaNet, and in each of Mask R-CNN's box and mask heads.
+        head_depth: 3x3 convolutions in each tower of RetinaNet, and in Mask R-CNN's box head.
+        mask_depth: 3x3 convolutions in Mask R-CNN's mask head; None: ``head_depth``.
         rpn_depth: 3x3 convolutions in Mask R-CNN's region proposal network.
         fc_channels: channels of the fully connected layer in Mask R-CNN's box head.
         separable: the head's convolutions are separable (depthwise, then 1x1).
@@ -56,6 +57,7 @@ class Scaling:
     endpoints: int = 256
     head_channels: int = 256
     head_depth: int = 4
+    mask_depth: int | None = None
     rpn_depth: int = 1
     fc_channels: int = 1024
     separable: bool = False
@@ -104,8 +106,10 @@ class Scaling:
             value = getattr(self, name)
             if not _is_integer(value) or value < 1:
                 yield f"{name} is {value!r}; it must be an integer of at least 1."
-        if not _is_integer(self.head_depth) or self.head_depth < 0:
-            yield f"head_depth is {self.head_depth!r}; it must be an integer of at least 0."
+        for name in ("head_depth", "mask_depth"):
+            value = getattr(self, name)
+            if not (_is_integer(value) and value >= 0) and not (value is None and name == "mask_depth"):
+                yield f"{name} is {value!r}; it must be an integer of at least 0."
         for name in ("width", "alpha", "anchor_size", "bn_epsilon"):
             value = getattr(self, name)
             if value is None and name == "bn_epsilon":

@@ -1,0 +1,231 @@
+"""From a checkpoint of another code base to a detector of this one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nas.checkpoints import mmdet, model_garden, tpu
+from nas.checkpoints.infer import check_given, infer_scaling, infer_width
+from nas.checkpoints.read import Arrays, read_tensorflow, read_torch
+from nas.checkpoints.slots import Slot, slots
+from nas.detectors.anchors import OCTAVES
+from nas.detectors.build import build_detector, load_published
+from nas.detectors.detector import Detector
+from nas.detectors.roi import BOX_SIZE
+from nas.detectors.scaling import Scaling
+from nas.detectors.weights import fill
+from search_spaces.architecture import Architecture
+from search_spaces.errors import ConfigError, suggestion
+
+SHOWN = 20  # keys that an error lists of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one code base stores a detector.
+
+    Attributes:
+        convention: under which its weights compute what they were trained for.
+        read: path -> arrays by key.
+        prepare: (arrays, head) -> arrays whose keys and channels :attr:`keys` knows.
+        is_training_state: whether a key belongs to the training, not to the network.
+        structure: (arrays, architecture, head) -> fields of the scaling that keys decide on.
+        keys: (arrays, architecture, head, repeats, slots) -> slot -> key.
+        inclusive_pixels: as in :class:`nas.detectors.Scaling`.
+        tensorflow: axes of kernels are in TensorFlow's order.
+    """
+
+    convention: str
+    read: Callable[[str | Path], dict[str, np.ndarray]]
+    prepare: Callable[[Arrays, str], Arrays]
+    is_training_state: Callable[[str], bool]
+    structure: Callable[[Arrays, Architecture, str], dict[str, Any]]
+    keys: Callable[[Arrays, Architecture, str, int, Iterable[str]], dict[str, str]]
+    inclusive_pixels: bool
+    tensorflow: bool
+
+
+def _as_read(arrays: Arrays, head: str) -> Arrays:
+    return arrays
+
+
+SOURCES: Mapping[str, Source] = {
+    "model_garden": Source(
+        "model_garden",
+        read_tensorflow,
+        _as_read,
+        model_garden.is_training_state,
+        model_garden.structure,
+        model_garden.keys,
+        inclusive_pixels=False,
+        tensorflow=True,
+    ),
+    "tpu": Source(
+        "tpu",
+        read_tensorflow,
+        _as_read,
+        tpu.is_training_state,
+        tpu.structure,
+        tpu.keys,
+        inclusive_pixels=True,
+        tensorflow=True,
+    ),
+    "mmdet": Source(
+        "mmdet",
+        read_torch,
+        mmdet.prepare,
+        mmdet.is_training_state,
+        mmdet.structure,
+        mmdet.keys,
+        inclusive_pixels=True,
+        tensorflow=False,
+    ),
+}
+
+
+def convert(
+    source: str,
+    checkpoint: str | Path,
+    architecture: Architecture | str | Path,
+    head: str = "retinanet",
+    classes: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Detector:
+    """The detector in a checkpoint, in inference mode.
+
+    Args:
+        source: a name of ``SOURCES``.
+        checkpoint: its file, or the common part of its files' names.
+        architecture: a published name, an architecture file, or an architecture.
+        head: ``retinanet`` or ``mask_rcnn``.
+        classes: with the background; None: read off the shapes.
+        settings: fields of the scaling; those that shapes decide on need not be given, and must agree if they are.
+
+    Raises:
+        ConfigError: the checkpoint cannot be read, or is of another architecture, scaling or head; or a key finds no
+            place, or a place no key: the sentence lists them.
+    """
+    if source not in SOURCES:
+        raise ConfigError(f"unknown source {source!r}{suggestion(source, SOURCES)}; there are: {', '.join(SOURCES)}.")
+    if head not in ("retinanet", "mask_rcnn"):
+        raise ConfigError(f"head {head!r} cannot be converted; there are: retinanet, mask_rcnn.")
+    if isinstance(architecture, Architecture):
+        scaling = Scaling()
+    else:
+        architecture, scaling = load_published(architecture, head)
+    origin = SOURCES[source]
+    read = {key: value for key, value in origin.read(checkpoint).items() if not origin.is_training_state(key)}
+    return convert_arrays(source, origin.prepare(read, head), architecture, head, classes, settings or {}, scaling)
+
+
+def convert_arrays(
+    source: str,
+    arrays: Arrays,
+    architecture: Architecture,
+    head: str,
+    classes: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    scaling: Scaling | None = None,
+) -> Detector:
+    """:func:`convert` from arrays by key, training state left out."""
+    origin, settings = SOURCES[source], settings or {}
+    scaling = dataclasses.replace(
+        scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels
+    )
+    structure = origin.structure(arrays, architecture, head)
+    scaling = dataclasses.replace(scaling, **structure)
+    for _ in range(2):  # which blocks have a projection depends on the width, and with it how layers are numbered
+        places = slots(_skeleton(architecture, scaling, head))
+        keys = origin.keys(arrays, architecture, head, scaling.repeats, places)
+        values = {
+            slot: _to_ours(arrays[key], places[slot].kind) if origin.tensorflow else arrays[key]
+            for slot, key in keys.items()
+            if key in arrays
+        }
+        shapes = {slot: value.shape for slot, value in values.items()}
+        try:
+            scaling = dataclasses.replace(scaling, width=infer_width(shapes, architecture))
+        except KeyError:  # a block without a weight: the list tells more than the block
+            _check_complete(arrays, keys)
+            raise
+    _check_complete(arrays, keys)
+    anchors = len(scaling.rules.aspect_ratios) * (OCTAVES if head == "retinanet" else 1)
+    inferred, found_classes = infer_scaling(shapes, architecture, head, anchors)
+    fields = {**structure, **inferred}
+    check_given({**settings, "classes": classes}, {**fields, "classes": found_classes}, architecture)
+    scaling = dataclasses.replace(scaling, **{**fields, **settings})
+    detector = build_detector(architecture, scaling, head, found_classes)
+    fill(detector, _state(detector, slots(detector), values), "of the checkpoint")
+    return detector.eval()
+
+
+def _skeleton(architecture: Architecture, scaling: Scaling, head: str) -> Detector:
+    """A detector of the right structure, of whatever channels but the width's, without memory."""
+    with torch.device("meta"):
+        return build_detector(architecture, dataclasses.replace(scaling, alpha=1.0), head)
+
+
+def _check_complete(arrays: Arrays, keys: Mapping[str, str]) -> None:
+    unplaced = sorted(set(arrays) - set(keys.values()))
+    empty = sorted(slot for slot, key in keys.items() if key not in arrays)
+    if unplaced or empty:
+        raise ConfigError(
+            f"checkpoint: it is of another architecture or head than the one given; "
+            f"{_listed(unplaced, 'keys', 'place')}; {_listed(empty, 'places', 'key')}."
+        )
+
+
+def _listed(names: list[str], what: str, lack: str) -> str:
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"{len(names)} {what} without a {lack}" + (f": {shown}" if names else "")
+
+
+def _to_ours(value: np.ndarray, kind: str) -> np.ndarray:
+    """TensorFlow's order of axes to PyTorch's."""
+    if value.ndim != {"vector": 1, "dense": 2, "roi_dense": 2}.get(kind, 4):
+        return value  # of another layer; its shape will be named
+    if kind in (
+        "conv",
+        "transposed",
+    ):  # [h, w, in, out] -> [out, in, h, w]; transposed [h, w, out, in] -> [in, out, h, w]
+        return value.transpose(3, 2, 0, 1)
+    if kind == "depthwise":  # [h, w, channels, 1]
+        return value.transpose(2, 3, 0, 1)
+    if kind == "roi_dense" and len(value) % BOX_SIZE**2 == 0:  # [7 * 7 * channels, out] -> [out, channels * 7 * 7]
+        crops = value.reshape(BOX_SIZE, BOX_SIZE, -1, value.shape[1])
+        return crops.transpose(3, 2, 0, 1).reshape(value.shape[1], -1)
+    return value.transpose() if kind == "dense" else value
+
+
+def _state(detector: Detector, places: Mapping[str, Slot], values: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """A state dictionary from the slots; the parts of a fused layer are joined in their order.
+
+    Raises:
+        ConfigError: shapes differ; the sentence lists the first ones.
+    """
+    expected = detector.state_dict()
+    parts: dict[str, list[tuple[int, np.ndarray]]] = {}
+    wrong = []
+    for name, slot in places.items():
+        rows = expected[slot.key].shape[0] if slot.first is None or slot.last is None else slot.last - slot.first
+        shape = (rows, *expected[slot.key].shape[1:])
+        if values[name].shape != shape:
+            wrong.append(f"{name} {list(values[name].shape)} instead of {list(shape)}")
+        parts.setdefault(slot.key, []).append((slot.first or 0, values[name]))
+    if wrong:
+        raise ConfigError(
+            f"checkpoint: {len(wrong)} of its weights have other shapes than those of the architecture given: "
+            f"{', '.join(wrong[:SHOWN])}{', ...' if len(wrong) > SHOWN else ''}."
+        )
+    state = {}
+    for key, pieces in parts.items():
+        ordered = [value for _, value in sorted(pieces, key=lambda piece: piece[0])]
+        state[key] = torch.from_numpy(np.ascontiguousarray(np.concatenate(ordered)))
+    return state

@@ -1,0 +1,138 @@
+"""State dictionaries of the PyTorch ports on mmdetection 1.1 (lucifer443 and yan-roo, SpineNet-Pytorch), RetinaNet.
+
+They have no background class, put aspect ratios before scales and x before y; :func:`prepare` puts their channels in
+this project's order. Their shared head convolutions are stored once for each level and have no bias.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from nas.checkpoints.read import Arrays
+from nas.detectors.anchors import OCTAVES
+from nas.detectors.convention import MMDET
+from search_spaces.architecture import Architecture
+from search_spaces.errors import ConfigError
+
+RATIOS = len(MMDET.aspect_ratios)
+BOX_ORDER = (1, 0, 3, 2)  # dx, dy, dw, dh -> ty, tx, th, tw
+BACKGROUND_BIAS = -4.59511985013459  # -log(99), as in an untrained detector; no detection depends on it
+NORM_NAMES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+BLOCK_LAYERS = {
+    "bottleneck": {"reduce": ("conv1", "bn1"), "conv": ("conv2", "bn2"), "expand": ("conv3", "bn3")},
+    "residual": {"first": ("conv1", "bn1"), "second": ("conv2", "bn2")},
+}
+CONNECTION_LAYERS = {"narrow": "squeeze_conv", "down": "downsample_conv", "widen": "expand_conv"}
+TOWERS = {"class_tower": "cls_convs", "box_tower": "reg_convs"}
+PREDICTORS = {"class_predictor": "bbox_head.retina_cls", "box_predictor": "bbox_head.retina_reg"}
+SHARED = re.compile(r"(bbox_head\.(?:cls|reg)_convs)\.(\d+)\.(\d+)\.conv\.weight")
+
+
+def is_training_state(key: str) -> bool:
+    """Whether a name belongs to the training, not to the network."""
+    return key.endswith("num_batches_tracked")
+
+
+def prepare(arrays: Arrays, head: str) -> Arrays:
+    """The arrays with the head's channels in this project's order, shared kernels once, and zero biases for them.
+
+    Raises:
+        ConfigError: not a RetinaNet, or kernels that should be shared are not.
+    """
+    if head != "retinanet" or not any(key.startswith("bbox_head.retina_cls.") for key in arrays):
+        raise ConfigError(
+            "checkpoint: of the mmdetection ports RetinaNet converts, whose keys begin with bbox_head.retina_cls; "
+            "their Mask R-CNN aligns regions in another way."
+        )
+    found = dict(arrays)
+    for key, value in arrays.items():
+        if not (shared := SHARED.fullmatch(key)):
+            continue
+        first = f"{shared[1]}.0.{shared[3]}.conv.weight"
+        if first not in arrays or not np.array_equal(value, arrays[first]):
+            raise ConfigError(
+                f"checkpoint: {key} differs from {first}; the levels of this head share their convolutions."
+            )
+        if key == first:
+            found[f"{shared[1]}.0.{shared[3]}.conv.bias"] = np.zeros(len(value), value.dtype)
+        else:
+            del found[key]
+    for part in ("weight", "bias"):
+        name = f"bbox_head.retina_cls.{part}"
+        found[name] = _with_background(_scales_first(arrays[name]), 0.0 if part == "weight" else BACKGROUND_BIAS)
+        name = f"bbox_head.retina_reg.{part}"
+        codes = _scales_first(arrays[name])[:, BOX_ORDER]
+        found[name] = codes.reshape(-1, *codes.shape[2:])
+    return found
+
+
+def _scales_first(value: np.ndarray) -> np.ndarray:
+    """[ratios * scales * k, ...] -> [scales * ratios, k, ...]."""
+    grid = value.reshape(RATIOS, OCTAVES, -1, *value.shape[1:])
+    return grid.swapaxes(0, 1).reshape(RATIOS * OCTAVES, -1, *value.shape[1:])
+
+
+def _with_background(value: np.ndarray, fill: float) -> np.ndarray:
+    """[anchors, classes, ...] -> [anchors * (1 + classes), ...]."""
+    background = np.full_like(value[:, :1], fill)
+    both = np.concatenate([background, value], axis=1)
+    return both.reshape(-1, *both.shape[2:])
+
+
+def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, Any]:
+    """Fields of the scaling that the names decide on: repeats and depth.
+
+    Raises:
+        ConfigError: the ports have no such backbone.
+    """
+    if architecture.family != "spinenet" or len(architecture.stem) != 2:
+        raise ConfigError("checkpoint: the mmdetection ports hold SpineNet alone; give one of its architectures.")
+    blocks = {found[1] for key in arrays if (found := re.match(r"backbone\.scale_permuted_blocks\.0\.(\d+)\.", key))}
+    depth = {found[1] for key in arrays if (found := re.match(r"bbox_head\.cls_convs\.0\.(\d+)\.", key))}
+    if not blocks:
+        raise ConfigError(
+            "checkpoint: no name begins with 'backbone.scale_permuted_blocks'; it is not one of the ports'."
+        )
+    return {"repeats": len(blocks), "head_depth": len(depth)}
+
+
+def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
+    """Slot -> name in the state dictionary."""
+    return {slot: _key(slot, architecture) for slot in slots}
+
+
+def _key(slot: str, architecture: Architecture) -> str:
+    role, part = slot.rsplit(".", 1)
+    name = NORM_NAMES.get(part, {"kernel": "weight", "bias": "bias"}.get(part, part))
+    if role in PREDICTORS:
+        return f"{PREDICTORS[role]}.{name}"
+    if tower := re.fullmatch(r"(class_tower|box_tower)\.(conv|norm)(\d+)(?:\.(\d+))?", role):
+        level = int(tower[4]) - architecture.min_level if tower[4] else 0
+        layer = "conv" if tower[2] == "conv" else "bn"
+        return f"bbox_head.{TOWERS[tower[1]]}.{level}.{tower[3]}.{layer}.{name}"
+    if block := re.fullmatch(r"node(\d+)\.block(\d+)\.(.+)", role):
+        return _block_key(int(block[1]), block[2], block[3], part, architecture) + f".{name}"
+    module = "bn" if part in NORM_NAMES else "conv"
+    if role == "stem":
+        return f"backbone.conv1.{module}.{name}"
+    if role.startswith("endpoint"):
+        return f"backbone.endpoint_convs.{role.removeprefix('endpoint')}.{module}.{name}"
+    connection = re.fullmatch(r"connection(\d+)-(\d+)\.(.+)", role)
+    assert connection is not None, role
+    index = int(connection[2])
+    position = architecture.nodes[index].parents.index(int(connection[1]))
+    number = index - len(architecture.stem)
+    return f"backbone.merge_ops.{number}.resample_ops.{position}.{CONNECTION_LAYERS[connection[3]]}.{module}.{name}"
+
+
+def _block_key(index: int, repeat: str, layer: str, part: str, architecture: Architecture) -> str:
+    first = len(architecture.stem)
+    group = f"init_block{index + 1}" if index < first else f"scale_permuted_blocks.{index - first}"
+    if layer == "projection":
+        return f"backbone.{group}.{repeat}.downsample.{1 if part in NORM_NAMES else 0}"
+    convolution, norm = BLOCK_LAYERS[architecture.nodes[index].block_type][layer]
+    return f"backbone.{group}.{repeat}.{norm if part in NORM_NAMES else convolution}"

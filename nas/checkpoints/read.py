@@ -1,0 +1,90 @@
+"""Checkpoint files to plain arrays; the only place that imports TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from search_spaces.errors import ConfigError
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
+    """All numeric tensors of a TensorFlow checkpoint, TF1 or TF2, by key.
+
+    Args:
+        checkpoint: the common part of the names of its files, one of these files, or a folder with one checkpoint.
+
+    Raises:
+        ConfigError: a file is missing or broken, or TensorFlow is not installed.
+    """
+    prefix = _prefix(Path(checkpoint))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        tensorflow = importlib.import_module("tensorflow")
+    except ImportError:
+        raise ConfigError(
+            "reading a TensorFlow checkpoint needs TensorFlow: pip install 'spinenet-search[convert]'."
+        ) from None
+    try:
+        reader = tensorflow.train.load_checkpoint(str(prefix))
+        names = reader.get_variable_to_shape_map()
+        values = {name: reader.get_tensor(name) for name in sorted(names)}
+    except Exception as error:  # TensorFlow's own kinds, which differ between releases
+        raise ConfigError(f"checkpoint {prefix}: it cannot be read ({str(error).splitlines()[0]}).") from None
+    return {name: np.asarray(value) for name, value in values.items() if isinstance(value, np.ndarray | np.generic)}
+
+
+def _prefix(path: Path) -> Path:
+    """The common part of the file names; both the index and every data file must be there."""
+    if path.is_dir():
+        found = sorted(path.glob("*.index"))
+        if len(found) != 1:
+            what = ", ".join(file.name for file in found) or "none"
+            raise ConfigError(f"checkpoint {path}: a folder with {len(found)} index files ({what}); name one of them.")
+        path = found[0]
+    if path.suffix == ".index" or ".data-" in path.name:
+        path = path.with_name(path.name.rsplit(".index", 1)[0].rsplit(".data-", 1)[0])
+    index, data = path.with_name(f"{path.name}.index"), sorted(path.parent.glob(f"{path.name}.data-*"))
+    if not index.is_file() and not data:
+        raise ConfigError(
+            f"checkpoint {path}: there are no files {path.name}.index and {path.name}.data-00000-of-00001."
+        )
+    if not index.is_file():
+        raise ConfigError(f"checkpoint {path}: half of it is missing, {index.name}; it belongs beside {data[0].name}.")
+    if not data:
+        raise ConfigError(
+            f"checkpoint {path}: half of it is missing, {path.name}.data-*; it belongs beside {index.name}."
+        )
+    total = data[0].name.rsplit("-of-", 1)[-1]
+    if total.isdigit() and len(data) != int(total):
+        raise ConfigError(f"checkpoint {path}: {len(data)} of its {int(total)} data files are there; all are needed.")
+    return path
+
+
+def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
+    """All tensors of a PyTorch state dictionary, bare or under ``state_dict``, by key; nothing is unpickled but tensors.
+
+    Raises:
+        ConfigError: no such file, or it holds no state dictionary.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise ConfigError(f"checkpoint {path}: there is no such file.")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle's, zip's and torch's own kinds
+        raise ConfigError(
+            f"checkpoint {path}: it cannot be read as weights alone ({str(error).splitlines()[0]})."
+        ) from None
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ConfigError(f"checkpoint {path}: it holds no state dictionary, a mapping from names to tensors.")
+    return {str(name).removeprefix("module."): value.numpy() for name, value in state.items()}

@@ -1,0 +1,37 @@
+"""Masks of regions brought to the size of the image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nas.detectors.resample import Size
+
+MIN_SIDE = 1e-6  # pixels; a box without area covers nothing
+
+
+def paste_masks(masks: Tensor, boxes: Tensor, image_size: Size) -> Tensor:
+    """Masks within their boxes -> masks of the whole image, resized bilinearly, 0 outside.
+
+    A pixel and a position of a mask stand for their centres; above 0.5 a pixel belongs to the object.
+
+    Args:
+        masks: probabilities [N, h, w].
+        boxes: [N, 4], xyxy pixels.
+        image_size: (H, W).
+
+    Returns:
+        Probabilities [N, H, W].
+    """
+    rows = _weights(boxes[:, 1], boxes[:, 3], masks.shape[1], image_size[0])
+    columns = _weights(boxes[:, 0], boxes[:, 2], masks.shape[2], image_size[1])
+    return rows @ masks.to(rows.dtype) @ columns.transpose(1, 2)
+
+
+def _weights(start: Tensor, end: Tensor, positions: int, pixels: int) -> Tensor:
+    """How much each position of a mask adds to each pixel along one axis: [N, pixels, positions]."""
+    side = (end - start).clamp(min=MIN_SIDE)
+    centres = torch.arange(pixels, device=start.device, dtype=start.dtype) + 0.5
+    at = (centres - start[:, None]) / side[:, None] * positions - 0.5
+    distance = at[:, :, None] - torch.arange(positions, device=start.device, dtype=start.dtype)
+    return (1 - distance.abs()).clamp(min=0)

@@ -1,0 +1,48 @@
+"""Convolutions on a CPU whose kernels are laid out in advance, as the library that computes them wants them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class PackedConv(nn.Module):
+    """A convolution with bias and activation in one operator of oneDNN, float32, for inference on a CPU.
+
+    PyTorch hands oneDNN a kernel as it is stored and oneDNN reorders it at every call, which for 1x1 convolutions
+    takes as long as the convolution. Here that happens once, at the first call, for that call's input size; another
+    size is right as well. The packed kernel is no part of the state dict.
+
+    Attributes:
+        activation: ``"relu"``, ``"swish"`` or ``"none"``.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        activation: str = "none",
+    ) -> None:
+        super().__init__()
+        self.weight: Tensor
+        self.bias: Tensor | None
+        self.register_buffer("weight", weight.detach().clone())
+        self.register_buffer("bias", None if bias is None else bias.detach().clone())
+        self.stride, self.padding, self.groups = [stride, stride], [padding, padding], groups
+        self.activation = activation
+        self.packed: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, H, W] -> [B, C, h, w], channels-last."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self.packed is None:
+            self.packed = torch.ops.mkldnn._reorder_convolution_weight(
+                self.weight, self.padding, self.stride, [1, 1], self.groups, list(x.shape)
+            )
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.packed, self.bias, self.padding, self.stride, [1, 1], self.groups, self.activation, [], ""
+        )
+        return y
