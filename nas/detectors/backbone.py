@@ -107,7 +107,8 @@ class Backbone(nn.Module):
     def __init__(self, architecture: Architecture, scaling: Scaling) -> None:
         super().__init__()
         self.family = architecture.family
-        scaling.check_widths({architecture.nodes[index].level for index in architecture.live_nodes}, self.family)
+        levels = {architecture.nodes[index].level for index in architecture.live_nodes}
+        scaling.check_widths(levels | ({0} if self.family == "mobile" else set()), self.family)
         self.steps = plan_steps(architecture, scaling)
         self.outputs = {level: str(index) for level, index in architecture.outputs.items()}
         self.activation = scaling.activation
