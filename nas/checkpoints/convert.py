@@ -110,7 +110,8 @@ def convert(
 
     Raises:
         ConfigError: the checkpoint cannot be read, or is of another architecture, scaling or head; or a key finds no
-            place, or a place no key: the sentence lists them.
+            place, or a place no key: the sentence lists them. A parent of the same level and type as the right one
+            has weights of the same shapes, so a wiring that differs in nothing else may pass.
     """
     if source not in SOURCES:
         raise ConfigError(f"unknown source {source!r}{suggestion(source, SOURCES)}; there are: {', '.join(SOURCES)}.")
@@ -136,6 +137,7 @@ def convert_arrays(
 ) -> Detector:
     """:func:`convert` from arrays by key, training state left out."""
     origin, settings = SOURCES[source], settings or {}
+    _check_settings(settings)
     scaling = dataclasses.replace(
         scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels
     )
@@ -164,6 +166,15 @@ def convert_arrays(
     detector = build_detector(architecture, scaling, head, found_classes)
     fill(detector, _state(detector, slots(detector), values), "of the checkpoint")
     return detector.eval()
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    known = [field.name for field in dataclasses.fields(Scaling)]
+    for name in settings:
+        if name not in known:
+            raise ConfigError(
+                f"unknown setting {name!r}{suggestion(name, known)}; a scaling has: {', '.join(sorted(known))}."
+            )
 
 
 def _skeleton(architecture: Architecture, scaling: Scaling, head: str) -> Detector:

@@ -91,6 +91,7 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     """
     if architecture.family != "spinenet" or len(architecture.stem) != 2:
         raise ConfigError("checkpoint: the mmdetection ports hold SpineNet alone; give one of its architectures.")
+    _check_merges(architecture)
     blocks = {found[1] for key in arrays if (found := re.match(r"backbone\.scale_permuted_blocks\.0\.(\d+)\.", key))}
     depth = {found[1] for key in arrays if (found := re.match(r"bbox_head\.cls_convs\.0\.(\d+)\.", key))}
     if not blocks:
@@ -98,6 +99,20 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
             "checkpoint: no name begins with 'backbone.scale_permuted_blocks'; it is not one of the ports'."
         )
     return {"repeats": len(blocks), "head_depth": len(depth)}
+
+
+def _check_merges(architecture: Architecture) -> None:
+    """The ports count a block's parents as consumed only after it merged what nothing consumed, its parents too."""
+    nodes, consumed = architecture.nodes, dict(architecture.merge_edges)
+    for index in range(len(architecture.stem), len(nodes)):
+        for parent in nodes[index].parents:
+            alike = (nodes[parent].level, nodes[parent].block_type) == (nodes[index].level, nodes[index].block_type)
+            if nodes[index].is_output and alike and consumed.get(parent, index) >= index:
+                raise ConfigError(
+                    f"checkpoint: block {parent} is a parent of block {index} and nothing's before; the mmdetection "
+                    f"ports add it there a second time, so they compute another network."
+                )
+            consumed[parent] = min(index, consumed.get(parent, index))
 
 
 def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:

@@ -182,10 +182,8 @@ def _prefixes(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
             return prefixes
         if len(missing) < len(prefixes):
             raise ConfigError(f"checkpoint: it lacks the part {missing[0]!r}, which a {head} of this architecture has.")
-    raise ConfigError(
-        f"checkpoint: no key begins with {' or '.join(repr(layout.format('backbone')) for layout in layouts)}; it is not "
-        f"a {head} checkpoint of TF Model Garden."
-    )
+    begins = " or ".join(repr(layout.format("backbone")) for layout in layouts)
+    raise ConfigError(f"checkpoint: no key begins with {begins}; it is not a {head} checkpoint of TF Model Garden.")
 
 
 def _count(arrays: Arrays, pattern: str) -> int:

@@ -70,7 +70,9 @@ def _prefix(path: Path) -> Path:
 
 
 def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
-    """All tensors of a PyTorch state dictionary, bare or under ``state_dict``, by key; nothing is unpickled but tensors.
+    """All tensors of a PyTorch state dictionary, bare or under ``state_dict``, by key.
+
+    Nothing is unpickled but tensors and plain values.
 
     Raises:
         ConfigError: no such file, or it holds no state dictionary.
@@ -87,4 +89,4 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary, a mapping from names to tensors.")
-    return {str(name).removeprefix("module."): value.numpy() for name, value in state.items()}
+    return {str(name).removeprefix("module."): value.detach().numpy() for name, value in state.items()}

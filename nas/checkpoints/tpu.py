@@ -221,8 +221,8 @@ def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
     each = {"bottleneck": 3, "residual": 2, "mbconv": 3}[architecture.nodes[index].block_type]
     if layers == 0 or layers % each:
         raise ConfigError(
-            f"checkpoint: block {index} has {layers} layers, a {architecture.nodes[index].block_type} block has {each}; "
-            f"it is of another architecture than the one given."
+            f"checkpoint: block {index} has {layers} layers, a {architecture.nodes[index].block_type} block "
+            f"has {each}; it is of another architecture than the one given."
         )
     return layers // each
 

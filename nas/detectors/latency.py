@@ -55,8 +55,8 @@ class Latency:
         return (
             f"latency {self.milliseconds:.1f} ms (from {self.fastest:.1f} to {self.slowest:.1f}), {rate:.2f} images/s, "
             f"peak memory {peak} beyond {self.weight_bytes / MEGABYTE:,.0f} MB of weights\n"
-            f"method: median of {self.runs} runs after {self.warmup} to warm up, batch {self.batch} of {height}x{width} "
-            f"px, {self.precision}, {'with' if self.postprocessing else 'without'} post-processing, on {where}"
+            f"method: median of {self.runs} runs after {self.warmup} to warm up, batch {self.batch} of {height}x{width}"
+            f" px, {self.precision}, {'with' if self.postprocessing else 'without'} post-processing, on {where}"
         )
 
 

@@ -6,12 +6,15 @@ import torch
 from torch import Tensor, nn
 
 
+LAYOUTS = 8  # kept for each convolution, one for each size of its input
+
+
 class PackedConv(nn.Module):
     """A convolution with bias and activation in one operator of oneDNN, float32, for inference on a CPU.
 
     PyTorch hands oneDNN a kernel as it is stored and oneDNN reorders it at every call, which for 1x1 convolutions
-    takes as long as the convolution. Here that happens once, at the first call, for that call's input size; another
-    size is right as well. The packed kernel is no part of the state dict.
+    takes as long as the convolution. Here that happens once for each input size, since the best layout depends on it.
+    The packed kernels are no part of the state dict.
 
     Attributes:
         activation: ``"relu"``, ``"swish"`` or ``"none"``.
@@ -33,16 +36,19 @@ class PackedConv(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
         self.stride, self.padding, self.groups = [stride, stride], [padding, padding], groups
         self.activation = activation
-        self.packed: Tensor | None = None
+        self.packed: dict[torch.Size, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, h, w], channels-last."""
         x = x.contiguous(memory_format=torch.channels_last)
-        if self.packed is None:
-            self.packed = torch.ops.mkldnn._reorder_convolution_weight(
+        packed = self.packed.get(x.shape)
+        if packed is None:
+            if len(self.packed) == LAYOUTS:
+                self.packed.clear()
+            packed = self.packed[x.shape] = torch.ops.mkldnn._reorder_convolution_weight(
                 self.weight, self.padding, self.stride, [1, 1], self.groups, list(x.shape)
             )
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.packed, self.bias, self.padding, self.stride, [1, 1], self.groups, self.activation, [], ""
+            x, packed, self.bias, self.padding, self.stride, [1, 1], self.groups, self.activation, [], ""
         )
         return y

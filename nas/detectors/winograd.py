@@ -21,7 +21,7 @@ from nas.detectors.packed import PackedConv
 TILE = 2  # side of an output tile
 PATCH = 4  # side of the input that it needs
 MIN_TILES = 256  # of fewer, the transformed kernels take longer to read than they save
-STRIP_TILES = 400  # 6.5 MB of patches for 256 channels
+STRIP_BYTES = 20 * 2**20  # of patches and their products
 CHANNEL_MULTIPLE = 16  # groups of channels that are no multiple of a vector's length are slow to multiply
 
 _INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
@@ -69,7 +69,10 @@ class WinogradConv(nn.Module):
         height, width = x.shape[2], x.shape[3]
         y = torch.empty((x.shape[0], self.channels, height, width), dtype=x.dtype, memory_format=torch.channels_last)
         x = F.pad(x, (1, 1 + width % TILE, 1, 1 + height % TILE))
-        rows = TILE * max(1, STRIP_TILES * TILE // width)
+        bytes_in_row = 4 * PATCH * PATCH * (x.shape[1] + self.products.weight.shape[0] // PATCH**2) * -(-width // TILE)
+        tile_rows = -(-height // TILE)
+        strips = -(-tile_rows // max(1, STRIP_BYTES // bytes_in_row))
+        rows = TILE * -(-tile_rows // strips)  # strips of one height, as far as that goes
         for top in range(0, height, rows):
             products = self.products(_compiled(_patches)(x[:, :, top : top + rows + TILE]))
             _compiled(_write_outputs)(y[:, :, top : top + rows], products, scale, shift, relu)

@@ -1,0 +1,84 @@
+"""A detector as three files that need no more than torch: weights, architecture, and the Python that rebuilds it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from torch import Tensor
+
+from nas.detectors.detector import Detector
+from nas.detectors.weights import save_detector
+from nas.export.program import in_evaluation, largest_difference
+from search_spaces.architecture import dumps
+
+PARTS = Path(__file__).parent / "standalone"
+COMMON = ("graph", "files", "layers", "backbone")
+HEADS = {
+    "retinanet": ("towers", "boxes", "retinanet"),
+    "mask_rcnn": ("towers", "boxes", "regions", "mask_rcnn"),
+    "classifier": ("classifier",),
+}
+"""Head -> files of ``standalone`` that make up its ``detector.py`` after the common ones, in order."""
+RULE = "# " + "-" * 118
+
+
+def write_bundle(detector: Detector, folder: str | Path) -> None:
+    """Write ``weights.safetensors``, ``architecture.json`` and ``detector.py`` into ``folder``.
+
+    ``architecture.json`` is an architecture file of this project with scaling, head and classes as notes.
+    ``detector.py`` has ``load(folder)``, which gives a module with the same raw outputs and a plain ``detect``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_detector(detector, folder / "weights.safetensors")
+    notes = {"head": detector.head_name, "classes": detector.classes, "scaling": asdict(detector.scaling)}
+    description = dumps(detector.architecture.to_dict() | notes)
+    (folder / "architecture.json").write_text(description, encoding="utf-8")
+    (folder / "detector.py").write_text(join_parts(COMMON + HEADS[detector.head_name]), encoding="utf-8")
+
+
+def join_parts(names: Sequence[str]) -> str:
+    """One Python file of several: the first one's docstring, all imports, then the code of each under its docstring."""
+    imports: list[ast.Import | ast.ImportFrom] = []
+    titles, codes = [], []
+    for name in names:
+        source = (PARTS / f"{name}.py").read_text(encoding="utf-8")
+        module = ast.parse(source)
+        top = [node for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        imports += top
+        titles.append(ast.get_docstring(module) or "")
+        codes.append("\n".join(source.splitlines()[top[-1].end_lineno :]).strip())
+    sections = [f"{RULE}\n# {title}\n\n\n{code}" for title, code in zip(titles[1:], codes[1:])]
+    first = f'"""{titles[0]}\n"""\n\n{_join_imports(imports)}\n\n{codes[0]}'
+    return "\n\n\n".join([first, *sections]) + "\n"
+
+
+def _join_imports(nodes: Sequence[ast.Import | ast.ImportFrom]) -> str:
+    """Import lines as the style has them: the future, the standard library, torch; none of this project."""
+    whole = {ast.unparse(node) for node in nodes if isinstance(node, ast.Import)}
+    names: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            names.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+    lines = sorted(whole) + [f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)]
+    groups: dict[str, list[str]] = {"__future__": [], "": [], "torch": []}
+    for line in lines:
+        top = line.split()[1].partition(".")[0]
+        if top != "nas":
+            groups[top if top in groups else ""].append(line)
+    return "\n\n".join("\n".join(group) for group in groups.values())
+
+
+def check_bundle(folder: str | Path, detector: Detector, images: Tensor) -> float:
+    """Largest difference between raw outputs of a bundle's module and the detector's, for images [B, 3, H, W]."""
+    spec = spec_from_file_location("bundled_detector", Path(folder) / "detector.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with in_evaluation(detector):
+        return largest_difference(module.load(folder)(images.cpu()), detector(images))

@@ -1,0 +1,73 @@
+"""A detector written in every form, each compared with the detector itself on one image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nas.datasets.augment import normalise
+from nas.datasets.synthetic import SyntheticSettings, generate
+from nas.detectors.detector import Detector
+from nas.detectors.postprocess import DetectionSettings
+from nas.detectors.resample import Size
+from nas.export.bundle import check_bundle, write_bundle
+from nas.export.onnx_file import check_onnx, export_onnx
+from nas.export.program import check_program, export_program
+from search_spaces.errors import ConfigError
+
+
+def write_files(
+    detector: Detector, size: Size, folder: str | Path, image: str | None, settings: DetectionSettings
+) -> list[dict[str, Any]]:
+    """Write ``program.pt2``, ``detector.onnx`` and ``bundle/`` into a folder.
+
+    Args:
+        size: (height, width) of the images that program and ONNX file take.
+        image: a picture to compare on; None: a drawn scene.
+        settings: of the ONNX file's post-processing.
+
+    Returns:
+        For each its ``file``, ``bytes``, the ``image`` in words, and the largest ``differences`` from the detector.
+    """
+    folder = Path(folder)
+    images, source = read_image(image, size)
+    detector.eval()
+    program, onnx, bundle = folder / "program.pt2", folder / "detector.onnx", folder / "bundle"
+    export_onnx(detector, size, onnx, settings)
+    export_program(detector, size, program)
+    write_bundle(detector, bundle)
+    checks: dict[Path, dict[str, float]] = {
+        program: {"raw outputs": check_program(program, detector, images)},
+        onnx: check_onnx(onnx, detector, images, settings),
+        bundle: {"raw outputs": check_bundle(bundle, detector, images)},
+    }
+    rows: list[dict[str, Any]] = []
+    for path, differences in checks.items():
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        size_in_bytes = sum(file.stat().st_size for file in files if file.is_file())
+        rows.append({"file": str(path), "bytes": size_in_bytes, "image": source, "differences": differences})
+    return rows
+
+
+def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
+    """A picture scaled to ``size``, or a drawn scene, normalised [1, 3, H, W]; and what it is, in words.
+
+    Raises:
+        ConfigError: the file cannot be read as a picture.
+    """
+    if path is None:
+        scene, boxes, _ = generate(SyntheticSettings(), 0, max(size))
+        pixels, source = scene[:, : size[0], : size[1]], f"a drawn scene of {len(boxes)} objects"
+    else:
+        try:
+            with Image.open(path) as picture:
+                scaled = picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        except OSError as error:
+            raise ConfigError(f"image {path}: it cannot be read as a picture ({error}).") from None
+        pixels, source = np.asarray(scaled).transpose(2, 0, 1), str(path)
+    return normalise(torch.from_numpy(pixels.copy())[None]), source
