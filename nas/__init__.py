@@ -11,9 +11,10 @@ _HOMES = {
     "Scaling": "nas.detectors",
     "build_detector": "nas.detectors",
     "load_detector": "nas.detectors",
+    "optimise": "nas.detectors",
     "cost": "nas.detectors",
 }
-__all__ = ["Scaling", "build_detector", "cost", "load", "load_detector"]
+__all__ = ["Scaling", "build_detector", "cost", "load", "load_detector", "optimise"]
 
 
 def __getattr__(name: str) -> Any:

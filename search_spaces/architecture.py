@@ -200,13 +200,13 @@ def find_problems(architecture: Architecture) -> Iterator[str]:
     if not architecture.stem:
         yield "the stem has no block; it needs at least one to read the stem convolution."
     for index, node in enumerate(nodes):
-        yield from _block_problems(index, node, is_stem=index < len(architecture.stem))
+        yield from _block_problems(index, node, len(nodes), is_stem=index < len(architecture.stem))
     yield from _stem_problems(architecture.stem)
     yield from _type_problems(architecture)
     yield from _output_problems(nodes, low, high)
 
 
-def _block_problems(index: int, node: BlockSpec, is_stem: bool) -> Iterator[str]:
+def _block_problems(index: int, node: BlockSpec, count: int, is_stem: bool) -> Iterator[str]:
     where = f"block {index}"
     if node.block_type not in BLOCK_TYPES:
         yield f"{where} has block_type {node.block_type!r}; allowed: {', '.join(BLOCK_TYPES)}."
@@ -222,8 +222,13 @@ def _block_problems(index: int, node: BlockSpec, is_stem: bool) -> Iterator[str]
     if not node.parents:
         yield f"{where} has no parent; every block after the stem needs at least one."
     for parent in node.parents:
-        if not 0 <= parent < index:
-            yield f"{where} has parent {parent}; a parent must be an earlier block, 0 to {index - 1}."
+        if not 0 <= parent < count:
+            yield f"{where} has parent {parent}, which is no block; a parent is one of blocks 0 to {index - 1}."
+        elif parent >= index:
+            yield (
+                f"{where} has parent {parent}, which does not come before it, so the graph may have a cycle; a parent "
+                f"is one of blocks 0 to {index - 1}."
+            )
     if len(set(node.parents)) != len(node.parents):
         yield f"{where} has parents {node.parents}; parents must be distinct."
 

@@ -16,7 +16,6 @@ MAX_LOG_SIZE = math.log(1000 / 16)
 MIN_BOX_SIDE = 1e-8
 
 
-@lru_cache(maxsize=64)
 def anchor_boxes(
     feature_sizes: tuple[tuple[int, Size], ...],
     anchor_size: float,
@@ -29,6 +28,17 @@ def anchor_boxes(
     Order: level, row, column, octave scale, aspect ratio. An anchor is centred on its position; its side is
     ``anchor_size * 2**level`` times the octave scale ``2**(i / octaves)``. The tensor is shared: do not write to it.
     """
+    make = _anchor_boxes if torch.compiler.is_compiling() else _kept_anchor_boxes  # what is traced is not to be kept
+    return make(feature_sizes, anchor_size, device, rules, octaves)
+
+
+def _anchor_boxes(
+    feature_sizes: tuple[tuple[int, Size], ...],
+    anchor_size: float,
+    device: torch.device,
+    rules: Convention,
+    octaves: int,
+) -> Tensor:
     rows = []
     for level, (height, width) in feature_sizes:
         y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
@@ -37,6 +47,9 @@ def anchor_boxes(
         anchors = torch.cat(torch.broadcast_tensors(centres + offsets, sides), dim=-1)
         rows.append(anchors.reshape(-1, 4))
     return torch.cat(rows).to(device)
+
+
+_kept_anchor_boxes = lru_cache(maxsize=64)(_anchor_boxes)
 
 
 def _shapes_at(level: int, anchor_size: float, rules: Convention, octaves: int) -> tuple[Tensor, Tensor]:

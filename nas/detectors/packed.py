@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
 LAYOUTS = 8  # kept for each convolution, one for each size of its input
 
 

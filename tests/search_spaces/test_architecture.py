@@ -24,7 +24,10 @@ def outputs(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[BlockSpec,
 @pytest.mark.parametrize(
     ("blocks", "sentence"),
     [
-        ((BlockSpec(3, parents=(0, 2), is_output=True), BlockSpec(4, parents=(0,), is_output=True)), "earlier block"),
+        (
+            (BlockSpec(3, parents=(0, 2), is_output=True), BlockSpec(4, parents=(0,), is_output=True)),
+            "does not come before it",
+        ),
         ((BlockSpec(3, parents=(0, 0), is_output=True), BlockSpec(4, parents=(0,), is_output=True)), "distinct"),
         ((BlockSpec(3, parents=(), is_output=True), BlockSpec(4, parents=(0,), is_output=True)), "no parent"),
         ((BlockSpec(9, parents=(0,)), *outputs((0,), (0,))), "block 2 has level 9"),
