@@ -60,7 +60,7 @@ def test_one_size_for_the_whole_list(run_compile):
     ("arguments", "size", "classes", "parameters"),
     [
         (["arch=spinenet-49"], 640, 91, 28_543_383),
-        (["arch=spinenet-96"], 1024, 91, 42_974_871),
+        (["arch=spinenet-96"], 640, 91, 42_974_871),
         (["arch=spinenet-49", "head=classifier"], 640, 1001, 22_088_745),
         (["arch=r50-fpn", "head=mask_rcnn"], 640, 91, 46_367_089),
         (["arch=spinenet-49", "width=0.25", "alpha=0.25", "endpoints=64", "head_channels=64"], 640, 91, 1_963_575),
