@@ -17,6 +17,10 @@ _HOMES = {
 __all__ = ["Scaling", "build_detector", "cost", "load", "load_detector", "optimise"]
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'nas' has no attribute {name!r}")

@@ -24,7 +24,7 @@ from nas.detectors import (
     optimise,
 )
 from nas.detectors.build import load_published
-from nas.detectors.latency import Latency, measure_latency
+from nas.detectors.latency import Latency, find_device, measure_latency
 from nas.detectors.resample import Size, check_image_size
 from nas.export.files import write_files
 from search_spaces.errors import ConfigError
@@ -38,6 +38,8 @@ def compile_architecture(config: Config) -> None:
     """Print one detector's cost and write its files, or with no architecture print a row for each published one."""
     if config["format"] not in ("table", "json"):
         raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
+    if config["fast"] and not config["measure"]:
+        raise ConfigError("fast is for measure=true; in Python nas.optimise(detector) makes the fast copy.")
     single = config["arch"] is not None or config["weights"] is not None
     for key, verb in (("out", "write"), ("measure", "measure")):
         if config[key] and not single:
@@ -50,8 +52,9 @@ def compile_architecture(config: Config) -> None:
     if config["format"] == "table":
         print_table(rows)
     if config["out"] is not None:
+        image = None if config["image"] is None else str(config["image"])
         settings = DetectionSettings(score_threshold=config["score_threshold"])
-        rows[0]["files"] = write_files(detector, size, config["out"], config["image"], settings)
+        rows[0]["files"] = write_files(detector, size, str(config["out"]), image, settings)
         if config["format"] == "table":
             print_files(rows[0]["files"])
     if config["measure"]:
@@ -94,7 +97,8 @@ def _with_weights(name: str | None, changed: Mapping[str, Any], config: Config) 
             wanted = {key: getattr(scaling, key) for key in sizes} | wanted
     for key, value in wanted.items():
         if own[key] != value:
-            raise ConfigError(f"weights {path}: their {key} is {own[key]!r}, not {value!r}; leave arch and {key} out.")
+            given = key if config[key] is not None else "arch"
+            raise ConfigError(f"weights {path}: their {key} is {own[key]!r}, not {value!r}; leave {given} out.")
     return detector
 
 
@@ -107,7 +111,7 @@ def image_size_of(name: str | None, detector: Detector, config: Config) -> Size:
     value = config["image_size"]
     if value is None:
         listed = config["arch"] is None and config["weights"] is None
-        value = PUBLISHED[name].image_size if listed and name is not None else DEFAULT_SIZE
+        value = PUBLISHED[name].size_for(detector.head_name) if listed and name is not None else DEFAULT_SIZE
     sides = value if isinstance(value, list) else [value, value]
     if len(sides) != 2 or any(not isinstance(side, int) or isinstance(side, bool) or side < 1 for side in sides):
         raise ConfigError(f"image_size is {value!r}; it must be a positive integer, or [height, width] of them.")
@@ -127,6 +131,8 @@ def describe(name: str | None, detector: Detector, size: Size, counted: Cost, co
         "params_trainable": counted.params_trainable,
         "params_batch_norm_statistics": counted.params_batch_norm_statistics,
         "multiply_adds": counted.multiply_adds,
+        "activation_bytes": counted.activation_bytes,
+        "scaling": dataclasses.asdict(detector.scaling),
     }
     return row | ({"blocks": [dataclasses.asdict(block) for block in counted.blocks]} if config["blocks"] else {})
 
@@ -135,11 +141,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     """One row for each detector, or for each of its parts."""
     width = max(20, *(len(row["architecture"]) for row in rows))
     numbers = f"{'parameters':>14} {'BN statistics':>14} {'multiply-adds':>16}"
-    print(f"{'architecture':<{width}} {'size':>11} {numbers}")
+    print(f"{'architecture':<{width}} {'head':<10} {'size':>11} {numbers}")
     for row in rows:
         side = row["image_size"]
         size = f"{side[0]} x {side[1]}" if isinstance(side, list) else str(side)
-        print(f"{row['architecture']:<{width}} {size:>11} {_numbers(row)}")
+        print(f"{row['architecture']:<{width}} {row['head']:<10} {size:>11} {_numbers(row)}")
         if "blocks" not in row:
             continue
         print(f"\n{'part':<{width}} {'level':>11} {numbers} {'activations':>13}")
@@ -147,7 +153,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             level = "" if block["level"] is None else block["level"]
             megabytes = f"{block['activation_bytes'] / 1e6:>10.2f} MB"
             print(f"{block['name']:<{width}} {level:>11} {_numbers(block)} {megabytes}")
-        print()
+        print(f"{'all':<{width}} {'':>11} {_numbers(row)} {row['activation_bytes'] / 1e6:>10.2f} MB")
 
 
 def _numbers(row: Mapping[str, Any]) -> str:
@@ -158,8 +164,13 @@ def _numbers(row: Mapping[str, Any]) -> str:
 def measure(detector: Detector, size: Size, config: Config) -> Latency:
     """Latency and peak memory of the detector, or of its fast copy."""
     settings = {key: config[key] for key in ("batch", "precision", "device", "warmup", "runs", "postprocessing")}
+    device = find_device(config["device"])
     if config["fast"]:
-        detector = optimise(detector.eval().to(settings["device"]))
+        if device.type == "cpu" and config["precision"] != "float32":
+            raise ConfigError(
+                f"precision is {config['precision']!r}; the fast copy on a CPU computes in float32 alone."
+            )
+        detector = optimise(detector.eval().to(device))
     return measure_latency(detector, size, **settings)
 
 
@@ -169,6 +180,8 @@ def print_files(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         words = ", ".join(f"{name} {value:.3g}" for name, value in row["differences"].items())
         print(f"{row['file']}  {row['bytes'] / 1e6:.1f} MB  {words}")
+    if any(row["differences"].get("count") == 0 for row in rows):
+        print("no score is above the threshold, so no detection was compared: give weights=, or score_threshold= lower")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from nas.checkpoints import SOURCES, convert
 from nas.command_line import run_command
 from nas.config import Config
-from nas.detectors import save_detector
+from nas.detectors import PUBLISHED, save_detector
 from search_spaces.errors import ConfigError
 
 NEEDED = ("source", "checkpoint", "arch", "out")
@@ -27,7 +27,7 @@ def run(config: Config) -> None:
         raise ConfigError(f"out is {str(out)!r}; the file's name must end in .safetensors.")
     settings = {key: value for key, value in config.items() if key not in COMMAND_KEYS and value is not None}
     detector = convert(
-        config["source"], config["checkpoint"], config["arch"], config["head"], config["classes"], settings
+        config["source"], str(config["checkpoint"]), config["arch"], config["head"], config["classes"], settings
     )
     save_detector(detector, out, source=f"{config['source']}: {config['checkpoint']}")
     scaling = detector.scaling
@@ -36,6 +36,11 @@ def run(config: Config) -> None:
         f"{config['arch']} ({detector.architecture.fingerprint}) with {detector.head_name}, {detector.classes} classes"
     )
     print(f"read off the shapes: {', '.join(f'{key} {getattr(scaling, key)}' for key in SHOWN)}")
+    if str(config["arch"]) in PUBLISHED:
+        name, published = PUBLISHED[config["arch"]].for_head(detector.head_name)
+        other = [key for key in SHOWN if getattr(published, key) != getattr(scaling, key)]
+        if other:
+            print(f"other than {config['arch']}'s: {', '.join(other)}; of that name its graph ({name}) was taken, and:")
     print(
         f"not in a checkpoint: activation {scaling.activation}, anchor_size {scaling.anchor_size}, "
         f"bn_epsilon {scaling.bn_epsilon}; give them if they were others"

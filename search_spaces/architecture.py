@@ -7,6 +7,7 @@ module, the cost) is a pure function of this value and lives elsewhere.
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ class Architecture:
         """
         data = _expect(data, Mapping, where)
         version = data.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION or not isinstance(version, int) or isinstance(version, bool):
             raise ArchitectureError(
                 f"{where}: schema_version is {version!r}, this version of the project reads {SCHEMA_VERSION}."
             )
@@ -155,6 +156,8 @@ class Architecture:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise ArchitectureError(f"{where}: not JSON (line {error.lineno}: {error.msg}).") from None
+        except (RecursionError, ValueError) as error:
+            raise ArchitectureError(f"{where}: not JSON of an architecture ({error}).") from None
         return cls.from_dict(data, where)
 
 
@@ -317,7 +320,7 @@ def _blocks_from_list(rows: Any, where: str) -> Iterator[BlockSpec]:
 def _expect(value: Any, kind: type, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         names = {Mapping: "an object", list: "a list", int: "an integer", str: "a string", bool: "true or false"}
-        raise ArchitectureError(f"{where}: {value!r} is not {names[kind]}.")
+        raise ArchitectureError(f"{where}: {reprlib.repr(value)} is not {names[kind]}.")
     return value
 
 

@@ -13,6 +13,7 @@ import torch
 
 from nas.checkpoints import mmdet, model_garden, tpu
 from nas.checkpoints.infer import check_given, infer_scaling, infer_width
+from nas.checkpoints.model_garden import SUFFIX
 from nas.checkpoints.read import Arrays, read_tensorflow, read_torch
 from nas.checkpoints.slots import Slot, slots
 from nas.detectors.anchors import OCTAVES
@@ -24,7 +25,7 @@ from nas.detectors.weights import fill
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, suggestion
 
-SHOWN = 20  # keys that an error lists of each kind
+SHOWN = 20  # weights of another shape that an error lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Source:
     Attributes:
         convention: under which its weights compute what they were trained for.
         read: path -> arrays by key.
-        prepare: (arrays, head) -> arrays whose keys and channels :attr:`keys` knows.
+        prepare: (arrays, head, epsilon of batch normalisation) -> arrays whose keys and channels :attr:`keys` knows.
         is_training_state: whether a key belongs to the training, not to the network.
         structure: (arrays, architecture, head) -> fields of the scaling that keys decide on.
         keys: (arrays, architecture, head, repeats, slots) -> slot -> key.
@@ -44,7 +45,7 @@ class Source:
 
     convention: str
     read: Callable[[str | Path], dict[str, np.ndarray]]
-    prepare: Callable[[Arrays, str], Arrays]
+    prepare: Callable[[Arrays, str, float], Arrays]
     is_training_state: Callable[[str], bool]
     structure: Callable[[Arrays, Architecture, str], dict[str, Any]]
     keys: Callable[[Arrays, Architecture, str, int, Iterable[str]], dict[str, str]]
@@ -52,7 +53,7 @@ class Source:
     tensorflow: bool
 
 
-def _as_read(arrays: Arrays, head: str) -> Arrays:
+def _as_read(arrays: Arrays, head: str, epsilon: float) -> Arrays:
     return arrays
 
 
@@ -121,9 +122,12 @@ def convert(
         scaling = Scaling()
     else:
         architecture, scaling = load_published(architecture, head)
-    origin = SOURCES[source]
+    origin, settings = SOURCES[source], settings or {}
+    epsilon = settings.get("bn_epsilon", scaling.bn_epsilon)
+    epsilon = dataclasses.replace(scaling, convention=origin.convention, bn_epsilon=epsilon).resolved(head).bn_epsilon
+    assert epsilon is not None
     read = {key: value for key, value in origin.read(checkpoint).items() if not origin.is_training_state(key)}
-    return convert_arrays(source, origin.prepare(read, head), architecture, head, classes, settings or {}, scaling)
+    return convert_arrays(source, origin.prepare(read, head, epsilon), architecture, head, classes, settings, scaling)
 
 
 def convert_arrays(
@@ -194,8 +198,8 @@ def _check_complete(arrays: Arrays, keys: Mapping[str, str]) -> None:
 
 
 def _listed(names: list[str], what: str, lack: str) -> str:
-    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return f"{len(names)} {what} without a {lack}" + (f": {shown}" if names else "")
+    names = [name.removesuffix(SUFFIX) for name in names]
+    return f"{len(names)} {what} without a {lack}" + (f": {', '.join(names)}" if names else "")
 
 
 def _to_ours(value: np.ndarray, kind: str) -> np.ndarray:

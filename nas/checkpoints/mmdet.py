@@ -1,11 +1,15 @@
-"""State dictionaries of the PyTorch ports on mmdetection 1.1 (lucifer443 and yan-roo, SpineNet-Pytorch), RetinaNet.
+"""State dictionaries of the PyTorch ports on mmdetection 1.1: lucifer443's and yan-roo's SpineNet-Pytorch.
 
-They have no background class, put aspect ratios before scales and x before y; :func:`prepare` puts their channels in
-this project's order. Their shared head convolutions are stored once for each level and have no bias.
+They put x before y and, in RetinaNet, aspect ratios before scales; RetinaNet has no background class. :func:`prepare`
+puts their channels in this project's order. Convolutions before batch normalisation have no bias; RetinaNet's, shared
+by the levels, are stored once for each. Mask R-CNN has no batch normalisation in its region proposal network, behind
+its fully connected layer and behind its deconvolution: there a converted detector has one that changes nothing when it
+detects (when it trains, it normalises by the batch).
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +32,27 @@ BLOCK_LAYERS = {
 }
 CONNECTION_LAYERS = {"narrow": "squeeze_conv", "down": "downsample_conv", "widen": "expand_conv"}
 TOWERS = {"class_tower": "cls_convs", "box_tower": "reg_convs"}
-PREDICTORS = {"class_predictor": "bbox_head.retina_cls", "box_predictor": "bbox_head.retina_reg"}
+LAYERS = {
+    "class_predictor": "bbox_head.retina_cls",
+    "box_predictor": "bbox_head.retina_reg",
+    "rpn_tower.conv0": "rpn_head.rpn_conv",
+    "rpn_class_predictor": "rpn_head.rpn_cls",
+    "rpn_box_predictor": "rpn_head.rpn_reg",
+    "box_head.fc": "bbox_head.shared_fcs.0",
+    "box_class_predictor": "bbox_head.fc_cls",
+    "box_box_predictor": "bbox_head.fc_reg",
+    "mask_head.deconv": "mask_head.upsample",
+    "mask_predictor": "mask_head.conv_logits",
+}
+IDENTITY_NORMS = {  # layer without batch normalisation -> channels' axis of its kernel
+    "rpn_head.rpn_conv": 0,
+    "bbox_head.shared_fcs.0": 0,
+    "mask_head.upsample": 1,
+}
+REGION_TOWERS = {"box_head": "bbox_head.shared_convs", "mask_head": "mask_head.convs"}
+DEPTHS = {"head_depth": "box_head", "mask_depth": "mask_head"}
+BOX_PREDICTORS = ("rpn_head.rpn_reg", "bbox_head.fc_reg")
+REGION_CONVOLUTION = re.compile(r"((?:bbox_head\.shared_convs|mask_head\.convs)\.\d+\.conv)\.weight")
 SHARED = re.compile(r"(bbox_head\.(?:cls|reg)_convs)\.(\d+)\.(\d+)\.conv\.weight")
 
 
@@ -37,17 +61,46 @@ def is_training_state(key: str) -> bool:
     return key.endswith("num_batches_tracked")
 
 
-def prepare(arrays: Arrays, head: str) -> Arrays:
-    """The arrays with the head's channels in this project's order, shared kernels once, and zero biases for them.
+def prepare(arrays: Arrays, head: str, epsilon: float = MMDET.batch_norm["mask_rcnn"].epsilon) -> Arrays:
+    """The arrays with the head's channels in this project's order, and with what the ports leave out.
+
+    That is zero biases, and in Mask R-CNN a batch normalisation that changes nothing.
+
+    Args:
+        epsilon: of the detector's batch normalisation.
 
     Raises:
-        ConfigError: not a RetinaNet, or kernels that should be shared are not.
+        ConfigError: not a detector with this head, or kernels that should be shared are not.
     """
-    if head != "retinanet" or not any(key.startswith("bbox_head.retina_cls.") for key in arrays):
+    beside = {"retinanet": "bbox_head.retina_cls.", "mask_rcnn": "rpn_head.rpn_conv."}[head]
+    if not any(key.startswith(beside) for key in arrays):
         raise ConfigError(
-            "checkpoint: of the mmdetection ports RetinaNet converts, whose keys begin with bbox_head.retina_cls; "
-            "their Mask R-CNN aligns regions in another way."
+            f"checkpoint: no name begins with {beside!r}; it is not a {head} checkpoint of the mmdetection ports."
         )
+    return _prepare_retinanet(arrays) if head == "retinanet" else _prepare_mask_rcnn(arrays, epsilon)
+
+
+def _prepare_mask_rcnn(arrays: Arrays, epsilon: float) -> Arrays:
+    found = dict(arrays)
+    for key, value in arrays.items():
+        if convolution := REGION_CONVOLUTION.fullmatch(key):
+            found[f"{convolution[1]}.bias"] = np.zeros(len(value), value.dtype)
+        layer, _, part = key.rpartition(".")
+        if layer in BOX_PREDICTORS and len(value) % 4 == 0:
+            codes = value.reshape(-1, 4, *value.shape[1:])[:, BOX_ORDER]
+            found[key] = codes.reshape(value.shape)
+        if layer in IDENTITY_NORMS and part == "weight":
+            ones = np.ones(value.shape[IDENTITY_NORMS[layer]], value.dtype)
+            found |= {f"{layer}.bn.{name}": ones * fill for name, fill in _identity(epsilon).items()}
+    return found
+
+
+def _identity(epsilon: float) -> dict[str, float]:
+    """Statistics and weights of a batch normalisation that returns what it is given."""
+    return {"weight": math.sqrt(1 + epsilon), "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def _prepare_retinanet(arrays: Arrays) -> Arrays:
     found = dict(arrays)
     for key, value in arrays.items():
         if not (shared := SHARED.fullmatch(key)):
@@ -84,7 +137,7 @@ def _with_background(value: np.ndarray, fill: float) -> np.ndarray:
 
 
 def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, Any]:
-    """Fields of the scaling that the names decide on: repeats and depth.
+    """Fields of the scaling that the names decide on: repeats and depths.
 
     Raises:
         ConfigError: the ports have no such backbone.
@@ -93,12 +146,18 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
         raise ConfigError("checkpoint: the mmdetection ports hold SpineNet alone; give one of its architectures.")
     _check_merges(architecture)
     blocks = {found[1] for key in arrays if (found := re.match(r"backbone\.scale_permuted_blocks\.0\.(\d+)\.", key))}
-    depth = {found[1] for key in arrays if (found := re.match(r"bbox_head\.cls_convs\.0\.(\d+)\.", key))}
     if not blocks:
         raise ConfigError(
             "checkpoint: no name begins with 'backbone.scale_permuted_blocks'; it is not one of the ports'."
         )
-    return {"repeats": len(blocks), "head_depth": len(depth)}
+    if head == "retinanet":
+        return {"repeats": len(blocks), "head_depth": _depth(arrays, r"bbox_head\.cls_convs\.0")}
+    depths = {field: _depth(arrays, re.escape(REGION_TOWERS[name])) for field, name in DEPTHS.items()}
+    return {"repeats": len(blocks), "rpn_depth": 1, **depths}
+
+
+def _depth(arrays: Arrays, tower: str) -> int:
+    return len({found[1] for key in arrays if (found := re.match(rf"{tower}\.(\d+)\.", key))})
 
 
 def _check_merges(architecture: Architecture) -> None:
@@ -123,8 +182,14 @@ def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, sl
 def _key(slot: str, architecture: Architecture) -> str:
     role, part = slot.rsplit(".", 1)
     name = NORM_NAMES.get(part, {"kernel": "weight", "bias": "bias"}.get(part, part))
-    if role in PREDICTORS:
-        return f"{PREDICTORS[role]}.{name}"
+    if role in LAYERS:
+        return f"{LAYERS[role]}.{name}"
+    if re.fullmatch(r"rpn_tower\.norm0\.\d+", role):
+        return f"rpn_head.rpn_conv.bn.{name}"
+    if role in ("box_head.fc_norm", "mask_head.deconv_norm"):
+        return f"{LAYERS[role.removesuffix('_norm')]}.bn.{name}"
+    if region := re.fullmatch(r"(box_head|mask_head)\.(conv|norm)(\d+)", role):
+        return f"{REGION_TOWERS[region[1]]}.{region[3]}.{'conv' if region[2] == 'conv' else 'bn'}.{name}"
     if tower := re.fullmatch(r"(class_tower|box_tower)\.(conv|norm)(\d+)(?:\.(\d+))?", role):
         level = int(tower[4]) - architecture.min_level if tower[4] else 0
         layer = "conv" if tower[2] == "conv" else "bn"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
         names = reader.get_variable_to_shape_map()
         values = {name: reader.get_tensor(name) for name in sorted(names)}
     except Exception as error:  # TensorFlow's own kinds, which differ between releases
-        raise ConfigError(f"checkpoint {prefix}: it cannot be read ({str(error).splitlines()[0]}).") from None
+        raise ConfigError(
+            f"checkpoint {prefix}: its index or data file is broken or cut off ({_first_line(error)}); copy both again."
+        ) from None
     return {name: np.asarray(value) for name, value in values.items() if isinstance(value, np.ndarray | np.generic)}
 
 
@@ -46,6 +49,11 @@ def _prefix(path: Path) -> Path:
     """The common part of the file names; both the index and every data file must be there."""
     if path.is_dir():
         found = sorted(path.glob("*.index"))
+        halves = sorted(path.glob("*.data-*"))
+        if not found and halves:
+            raise ConfigError(
+                f"checkpoint {path}: half of it is missing, the .index file that belongs to {halves[0].name}."
+            )
         if len(found) != 1:
             what = ", ".join(file.name for file in found) or "none"
             raise ConfigError(f"checkpoint {path}: a folder with {len(found)} index files ({what}); name one of them.")
@@ -83,10 +91,17 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zip's and torch's own kinds
+        kind = type(error).__name__
         raise ConfigError(
-            f"checkpoint {path}: it cannot be read as weights alone ({str(error).splitlines()[0]})."
+            f"checkpoint {path}: it is no PyTorch file of tensors alone, and nothing else is read ({kind})."
         ) from None
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary, a mapping from names to tensors.")
-    return {str(name).removeprefix("module."): value.detach().numpy() for name, value in state.items()}
+    return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error's text, without colours."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
+    return text.splitlines()[0]

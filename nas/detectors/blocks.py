@@ -8,7 +8,6 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import BlockSpec
@@ -62,7 +61,7 @@ class BatchNorm(nn.Module):
             return self._normalise(x, self.running_mean, self.running_var)
         if positions == 1:
             with torch.no_grad():
-                self.running_mean.lerp_(x.flatten(), self.momentum)
+                self.running_mean.lerp_(x.flatten().float(), self.momentum)
                 self.running_var.mul_(1 - self.momentum)
             return self._normalise(x, None, None)
         ratio = (positions * repeats - 1) / ((positions - 1) * repeats)
@@ -73,6 +72,8 @@ class BatchNorm(nn.Module):
 
     def _synchronised(self, x: Tensor, repeats: int) -> Tensor:
         """Normalise with mean and variance over the batches of all processes."""
+        from torch.distributed.nn.functional import all_reduce  # absent from a PyTorch built without distributed
+
         here = x.numel() // x.shape[1]
         dims = (0, 2, 3)
         total = all_reduce(torch.cat([x.float().sum(dims), x.new_tensor([here], dtype=torch.float32)]))
@@ -135,6 +136,13 @@ class ConvNorm(nn.Module):
             x, padding = pad_same(x, self.kernel, self.stride), 0
         x = self.norm(F.conv2d(x, self.weight, None, self.stride, padding, 1, self.groups), repeats)
         return x if self.activation is None else activate(x, self.activation)
+
+
+def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> ConvNorm:
+    """A depthwise 3x3 convolution with batch normalisation and the scaling's activation, Glorot uniform as in Keras."""
+    layer = ConvNorm(channels, channels, 3, level, scaling, stride, groups=channels, activation=scaling.activation)
+    nn.init.xavier_uniform_(layer.weight)
+    return layer
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
@@ -234,7 +242,7 @@ class InvertedBottleneckBlock(nn.Module):
         expand_level, act = level if stride == 1 else level - 1, scaling.activation
         self.drop_rate = drop_rate
         self.expand = ConvNorm(channels_in, wide, 1, expand_level, scaling, activation=act)
-        self.depthwise = ConvNorm(wide, wide, 3, level, scaling, stride, groups=wide, activation=act)
+        self.depthwise = depthwise_conv(wide, level, scaling, stride)
         self.squeeze = SqueezeExcite(wide, max(1, int(channels_in * SQUEEZE_RATIO)), scaling)
         self.project = ConvNorm(wide, channels_out, 1, level, scaling)
         self.has_shortcut = channels_in == channels_out and stride == 1
@@ -278,8 +286,8 @@ GATES: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "hard_
 def drop_samples(x: Tensor, drop_rate: float) -> Tensor:
     """Set whole samples of [B, C, H, W] to zero with probability ``drop_rate``, scale the others by 1 / keep."""
     keep = 1 - drop_rate
-    kept = torch.rand(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device) < keep
-    return x * (kept / keep)
+    kept = torch.rand(x.shape[0], 1, 1, 1, device=x.device) < keep
+    return x * (kept / keep).to(x.dtype)
 
 
 BLOCKS: dict[str, Callable[..., nn.Module]] = {

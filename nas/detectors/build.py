@@ -17,6 +17,9 @@ from search_spaces.errors import ArchitectureError, ConfigError, suggestion
 HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "mask_rcnn": MaskRCNN, "classifier": Classifier}
 
 
+MOST_CLASSES = 1_000_000
+
+
 def build_detector(
     architecture: Architecture | str | Path, scaling: Scaling | None = None, head: str = "retinanet", classes: int = 91
 ) -> Detector:
@@ -33,9 +36,11 @@ def build_detector(
         ConfigError: unknown head, or fewer than 2 classes.
     """
     if head not in HEADS:
-        raise ConfigError(f"unknown head {head!r}; there is: {', '.join(sorted(HEADS))}.")
-    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 2:
-        raise ConfigError(f"classes is {classes!r}; it must be an integer of at least 2, the background included.")
+        raise ConfigError(f"unknown head {head!r}{suggestion(head, HEADS)}; there are: {', '.join(sorted(HEADS))}.")
+    if not isinstance(classes, int) or isinstance(classes, bool) or not 2 <= classes <= MOST_CLASSES:
+        raise ConfigError(
+            f"classes is {classes!r}; it must be an integer from 2, the background included, to a million."
+        )
     if isinstance(architecture, Architecture):
         default = default_scaling(architecture)
     else:

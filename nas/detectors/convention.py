@@ -39,6 +39,10 @@ class Convention:
         aspect_ratios: of the anchors at a position, width / height, in order.
         rounded_anchors: corners of anchors lie on whole pixels, the last pixel counted in (mmdetection 1).
         roi_candidates: boxes of a class that reach non-maximum suppression in Mask R-CNN.
+        roi_samples: values read along either side of each bin of a region, their mean taken.
+        roi_inclusive: a region's last pixel counts in when its features are read.
+        roi_levels: regions are looked up at so many levels, the lowest ones, and a side of 112 pixels is the first
+            above the lowest, whatever its stride; None: at all levels, a side of 224 pixels at level 4.
         batch_norm: head -> constants.
     """
 
@@ -55,6 +59,9 @@ class Convention:
     aspect_ratios: tuple[float, ...]
     rounded_anchors: bool
     roi_candidates: int
+    roi_samples: int
+    roi_inclusive: bool
+    roi_levels: int | None
     batch_norm: Mapping[str, BatchNormConstants]
 
     def __reduce__(self) -> tuple[Callable[[str], Convention], tuple[str]]:
@@ -80,6 +87,9 @@ TPU = Convention(
     aspect_ratios=(1.0, 2.0, 0.5),
     rounded_anchors=False,
     roi_candidates=1000,
+    roi_samples=1,
+    roi_inclusive=False,
+    roi_levels=None,
     batch_norm=MappingProxyType(
         {
             "retinanet": BatchNormConstants(1e-4, 0.003),
@@ -103,6 +113,9 @@ MODEL_GARDEN = Convention(
     aspect_ratios=(0.5, 1.0, 2.0),
     rounded_anchors=False,
     roi_candidates=5000,
+    roi_samples=1,
+    roi_inclusive=False,
+    roi_levels=None,
     batch_norm=MappingProxyType(
         {head: BatchNormConstants(1e-3, 0.01) for head in ("retinanet", "mask_rcnn", "classifier")}
     ),
@@ -122,6 +135,9 @@ MMDET = Convention(
     aspect_ratios=(2.0, 1.0, 0.5),
     rounded_anchors=True,
     roi_candidates=1000,
+    roi_samples=2,
+    roi_inclusive=True,
+    roi_levels=4,
     batch_norm=MappingProxyType(
         {head: BatchNormConstants(1e-3, 0.01) for head in ("retinanet", "mask_rcnn", "classifier")}
     ),

@@ -60,6 +60,13 @@ class Cost:
     activation_bytes: int
     blocks: tuple[BlockCost, ...]
 
+    def __str__(self) -> str:
+        """The totals in one line."""
+        return (
+            f"{self.params_trainable:,} parameters, {self.params_batch_norm_statistics:,} batch norm statistics, "
+            f"{self.multiply_adds / 1e9:.3f} G multiply-adds, {self.activation_bytes / 1e6:.1f} MB of activations"
+        )
+
 
 def cost(detector: Detector, image_size: int | Size) -> Cost:
     """The cost of a detector for images of ``image_size``: a side in pixels, or (height, width).

@@ -32,21 +32,22 @@ class SeparableConv(nn.Module):
 def head_convolution(
     channels_in: int, channels_out: int, deviation: float, bias: float = 0.0, kernel: int = 3, separable: bool = False
 ) -> nn.Conv2d | SeparableConv:
-    """A convolution with normally distributed weights (standard deviation ``deviation``) and a constant bias."""
+    """A convolution with a constant bias and normally distributed weights of standard deviation ``deviation``.
+
+    The weights of a separable one are Glorot uniform, as Keras has them by default and the TPU release leaves them.
+    """
     if not separable:
         convolution = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
-        _initialise(convolution, deviation, bias)
+        nn.init.normal_(convolution.weight, std=deviation)
+        assert convolution.bias is not None
+        nn.init.constant_(convolution.bias, bias)
         return convolution
     pair = SeparableConv(channels_in, channels_out, kernel)
     nn.init.xavier_uniform_(pair.depthwise.weight)
-    _initialise(pair.pointwise, deviation, bias)
+    nn.init.xavier_uniform_(pair.pointwise.weight)
+    assert pair.pointwise.bias is not None
+    nn.init.constant_(pair.pointwise.bias, bias)
     return pair
-
-
-def _initialise(convolution: nn.Conv2d, deviation: float, bias: float) -> None:
-    nn.init.normal_(convolution.weight, std=deviation)
-    assert convolution.bias is not None
-    nn.init.constant_(convolution.bias, bias)
 
 
 class Tower(nn.Module):

@@ -118,8 +118,8 @@ def optimise(detector: AnyDetector, compile: bool = True) -> AnyDetector:
 
     Batch normalisation is folded. On a CPU in float32, kernels are laid out in advance (:class:`PackedConv`), large
     3x3 convolutions take fewer multiplications (:class:`WinogradConv`), and the process keeps freed memory
-    (:func:`keep_freed_memory`); the copy then stays on the CPU and cannot be copied again once called. On CUDA the
-    backbone is compiled, once for each image size. Call the copy under ``torch.no_grad()``.
+    (:func:`keep_freed_memory`). On CUDA the backbone is compiled, once for each image size. Call the copy under
+    ``torch.no_grad()``.
 
     Args:
         compile: whether to use ``torch.compile``, which needs a C++ compiler on a CPU and takes some seconds at the

@@ -87,9 +87,7 @@ def measure_latency(
             raise ConfigError(f"{name} is {value}; it must be at least 1.")
     if warmup < 0:
         raise ConfigError(f"warmup is {warmup}; it must be at least 0.")
-    kind = torch.device(device)
-    if kind.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device is {device!r}; PyTorch finds no CUDA device here. Give device=cpu.")
+    kind = find_device(device)
     detector = detector.eval().to(kind)
     images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
     run: Callable[[Tensor], object] = detector.detect if postprocessing else detector
@@ -114,6 +112,23 @@ def measure_latency(
         runs=runs,
         postprocessing=postprocessing,
     )
+
+
+def find_device(device: str) -> torch.device:
+    """A CPU or CUDA device by name.
+
+    Raises:
+        ConfigError: it is neither, or not there.
+    """
+    try:
+        kind = torch.device(device)
+    except (RuntimeError, TypeError):
+        kind = torch.device("meta")
+    if kind.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device is {device!r}; it must be cpu, cuda, or a numbered one such as cuda:0.")
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device is {device!r}; PyTorch finds no such CUDA device here. Give device=cpu.")
+    return kind
 
 
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -70,12 +70,12 @@ class MaskRCNN(Detector):
 
         R is over the images, then their regions; the codes are ty, tx, th, tw for each class, times 10, 10, 5, 5.
         """
-        logits, codes = self.box_head(align_regions(endpoints, rois, BOX_SIZE))
+        logits, codes = self.box_head(align_regions(endpoints, rois, BOX_SIZE, self.scaling.rules))
         return logits, codes
 
     def mask_outputs(self, endpoints: Mapping[int, Tensor], rois: Sequence[Tensor], labels: Tensor) -> Tensor:
         """Mask logits [R, 28, 28] for regions as in :meth:`box_outputs` and the class of each of them, [R]."""
-        logits: Tensor = self.mask_head(align_regions(endpoints, rois, MASK_SIZE), labels)
+        logits: Tensor = self.mask_head(align_regions(endpoints, rois, MASK_SIZE, self.scaling.rules), labels)
         return logits
 
     def loss(self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-LAYOUTS = 8  # kept for each convolution, one for each size of its input
+LAYOUTS = 16  # kept for each convolution, one for each size of its input
 
 
 class PackedConv(nn.Module):
@@ -37,13 +39,17 @@ class PackedConv(nn.Module):
         self.activation = activation
         self.packed: dict[torch.Size, Tensor] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles lay their kernels out anew: a laid out one cannot be copied."""
+        return self.__dict__ | {"packed": {}}
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, h, w], channels-last."""
         x = x.contiguous(memory_format=torch.channels_last)
         packed = self.packed.get(x.shape)
         if packed is None:
             if len(self.packed) == LAYOUTS:
-                self.packed.clear()
+                del self.packed[next(iter(self.packed))]  # the oldest
             packed = self.packed[x.shape] = torch.ops.mkldnn._reorder_convolution_weight(
                 self.weight, self.padding, self.stride, [1, 1], self.groups, list(x.shape)
             )

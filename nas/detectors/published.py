@@ -20,9 +20,9 @@ class PublishedDetector:
     Attributes:
         architecture: name of the architecture file, whatever the head.
         scaling: with RetinaNet and as a classifier.
-        image_size: side in pixels at which the detector was published.
+        image_size: side in pixels at which the RetinaNet was published.
         mask_rcnn: changes of the scaling with Mask R-CNN.
-        mask_rcnn_architecture: another architecture with Mask R-CNN, or None.
+        mask_rcnn_architecture, mask_rcnn_size: another architecture and side with Mask R-CNN, or None.
     """
 
     architecture: str
@@ -30,6 +30,7 @@ class PublishedDetector:
     image_size: int = 640
     mask_rcnn: Mapping[str, int | float] = field(default_factory=dict)
     mask_rcnn_architecture: str | None = None
+    mask_rcnn_size: int | None = None
 
     def for_head(self, head: str) -> tuple[str, Scaling]:
         """Architecture's name and scaling with ``head``."""
@@ -37,6 +38,12 @@ class PublishedDetector:
             return self.architecture, self.scaling
         scaling = replace(self.scaling, **self.mask_rcnn)  # type: ignore[arg-type]
         return self.mask_rcnn_architecture or self.architecture, scaling
+
+    def size_for(self, head: str) -> int:
+        """Side in pixels at which the detector was published with ``head``; classifiers take ImageNet's."""
+        if head == "classifier":
+            return self.image_size if self.scaling.separable else 224
+        return self.mask_rcnn_size or self.image_size if head == "mask_rcnn" else self.image_size
 
 
 def _mobile(width: float, endpoints: int, image_size: int) -> PublishedDetector:
@@ -59,7 +66,9 @@ PUBLISHED: Mapping[str, PublishedDetector] = MappingProxyType(
         "spinenet-96": PublishedDetector("spinenet-49", Scaling(repeats=2), 1024),
         "spinenet-143": PublishedDetector("spinenet-49", _143, 1280, {"anchor_size": 3.0}),
         "spinenet-143l": PublishedDetector("spinenet-49", replace(_143, width=1.3), 1280, {"anchor_size": 3.0}),
-        "spinenet-190": PublishedDetector("spinenet-49", _190, 1280, {"head_channels": 384, "anchor_size": 5.0}),
+        "spinenet-190": PublishedDetector(
+            "spinenet-49", _190, 1280, {"head_channels": 384, "anchor_size": 5.0}, mask_rcnn_size=1536
+        ),
         "r0-sp53": PublishedDetector("r0-sp53", Scaling()),
         "r23-sp30": PublishedDetector("r23-sp30", Scaling()),
         "r50-fpn": PublishedDetector(
@@ -68,8 +77,8 @@ PUBLISHED: Mapping[str, PublishedDetector] = MappingProxyType(
             mask_rcnn={"anchor_size": 8.0},
             mask_rcnn_architecture="r50-fpn-2-6",
         ),
-        "r101-fpn": PublishedDetector("r101-fpn", Scaling(anchor_size=4.0), 1024, {"anchor_size": 8.0}),
-        "r152-fpn": PublishedDetector("r152-fpn", Scaling(anchor_size=4.0), 1280, {"anchor_size": 8.0}),
+        "r101-fpn": PublishedDetector("r101-fpn", Scaling(anchor_size=4.0), 1024),
+        "r152-fpn": PublishedDetector("r152-fpn", Scaling(anchor_size=4.0), 1280),
     }
 )
 """Name -> published detector, smallest first within each family."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.detectors.blocks import ConvNorm, same_padding
+from nas.detectors.blocks import ConvNorm, depthwise_conv, same_padding
 from nas.detectors.convention import Convention
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture, BlockSpec
@@ -62,11 +62,9 @@ class FanOut(nn.Module):
 
 def mobile_downs(source: BlockSpec, target: BlockSpec, scaling: Scaling) -> nn.Sequential:
     """Depthwise 3x3 convolutions of stride 2, one for each level that a connection of the mobile family goes down."""
-    channels, act = scaling.block_channels(source.level, source.block_type, "mobile"), scaling.activation
+    channels = scaling.block_channels(source.level, source.block_type, "mobile")
     levels = range(source.level + 1, target.level + 1)
-    return nn.Sequential(
-        *(ConvNorm(channels, channels, 3, level, scaling, 2, groups=channels, activation=act) for level in levels)
-    )
+    return nn.Sequential(*(depthwise_conv(channels, level, scaling, stride=2) for level in levels))
 
 
 def resample(x: Tensor, source_size: Size, size: Size, widen: nn.Module, rules: Convention) -> Tensor:

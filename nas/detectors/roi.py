@@ -5,37 +5,54 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 from nas.detectors.anchors import decode, encode
 from nas.detectors.blocks import BatchNorm, activate
-from nas.detectors.head_layers import head_convolution
+from nas.detectors.convention import TPU, Convention
+from nas.detectors.head_layers import SeparableConv, head_convolution
 from nas.detectors.resample import Size
 from nas.detectors.scaling import Scaling
 
 BOX_SIZE = 7  # positions along a side of what the box head takes
 MASK_SIZE = 14  # and the mask head
 CANONICAL_SIDE, CANONICAL_LEVEL = 224.0, 4  # a region of this side is looked up at this level (arXiv 1612.03144)
+LEVEL_MARGIN = 1e-6 / 4  # mmdetection 1 adds 1e-6 to a side over 56 pixels before it takes the logarithm
 CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of ty, tx, th, tw in the box head
 
 
-def roi_levels(boxes: Tensor, lowest: int, highest: int) -> Tensor:
-    """Level at which each region [R, 4] is looked up: floor(4 + log2(sqrt(area) / 224)), clipped to what there is."""
-    boxes = boxes.float()
-    side = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
-    octaves = ((side / CANONICAL_SIDE).log() / math.log(2)).floor()
-    return (octaves + CANONICAL_LEVEL).clamp(lowest, highest).long()
+def roi_levels(boxes: Tensor, lowest: int, highest: int, rules: Convention = TPU) -> Tensor:
+    """Level at which each region [R, 4] is looked up: floor(4 + log2(sqrt(area) / 224)), clipped to what there is.
+
+    Where ``rules.roi_levels`` is given, 2 above the lowest takes the place of 4, and so many levels are all there are.
+    """
+    x1, y1, x2, y2 = whole_regions(boxes.float(), rules).unbind(1)
+    side = ((x2 - x1) * (y2 - y1)).clamp(min=0).sqrt() / CANONICAL_SIDE
+    canonical = CANONICAL_LEVEL
+    if rules.roi_levels is not None:
+        side, canonical, highest = side + LEVEL_MARGIN, lowest + 2, min(highest, lowest + rules.roi_levels - 1)
+    return ((side.log() / math.log(2)).floor() + canonical).clamp(lowest, highest).long()
 
 
-def align_regions(endpoints: Mapping[int, Tensor], rois: Sequence[Tensor], size: int) -> Tensor:
+def whole_regions(boxes: Tensor, rules: Convention) -> Tensor:
+    """Regions [R, 4] (xyxy pixels) with their far corner behind the last pixel, where the convention counts it in."""
+    return boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0]) if rules.roi_inclusive else boxes
+
+
+def align_regions(
+    endpoints: Mapping[int, Tensor], rois: Sequence[Tensor], size: int, rules: Convention = TPU
+) -> Tensor:
     """Features of regions, each from its own level: [R, C, size, size], R over the images, then their regions.
 
     One bilinear sample at the middle of each of size x size bins, positions counted from the first one's centre (no
     shift by half a position); beyond the far edges the last position counts. So it is in the TPU release
-    (``ops/spatial_transform_ops.py``) and in TF Model Garden.
+    (``ops/spatial_transform_ops.py``) and in TF Model Garden. mmdetection 1.1 (``ops/roi_align``, ``aligned=False``)
+    differs in what ``rules`` says: the mean of 2 x 2 samples, each in the middle of its quarter of the bin.
 
     Args:
         endpoints: {level: [B, C, h, w]}.
@@ -44,17 +61,20 @@ def align_regions(endpoints: Mapping[int, Tensor], rois: Sequence[Tensor], size:
     boxes = torch.cat(list(rois))
     counts = torch.tensor([len(image) for image in rois], device=boxes.device)
     images = torch.arange(len(rois), device=boxes.device).repeat_interleave(counts)
-    levels = roi_levels(boxes, min(endpoints), max(endpoints))
+    levels = roi_levels(boxes, min(endpoints), max(endpoints), rules)
+    boxes = whole_regions(boxes, rules)
     crops, places = [], []
     for level, x in endpoints.items():
         rows = (levels == level).nonzero().squeeze(1)
-        crops.append(align_level(x, images[rows], boxes[rows] / 2**level, size))
+        crops.append(align_level(x, images[rows], boxes[rows] / 2**level, size, rules.roi_samples))
         places.append(rows)
     return torch.cat(crops)[torch.cat(places).argsort()]
 
 
-def align_level(x: Tensor, images: Tensor, corners: Tensor, size: int) -> Tensor:
+def align_level(x: Tensor, images: Tensor, corners: Tensor, size: int, samples: int = 1) -> Tensor:
     """Crops [R, C, size, size] of maps [B, C, h, w]: of map number ``images`` [R] at corners [R, 4] (xyxy, positions).
+
+    Each value is the mean of ``samples`` x ``samples``.
 
     torchvision's operator does it within the map if it is asked to shift by half a position, and given corners shifted
     the other way: without a shift it would take no region for smaller than one position.
@@ -62,15 +82,16 @@ def align_level(x: Tensor, images: Tensor, corners: Tensor, size: int) -> Tensor
     work = torch.promote_types(x.dtype, torch.float32)
     wide, corners = x.to(work), corners.to(work)
     indexed = torch.cat([images[:, None].to(work), corners + 0.5], dim=1)
-    crops: Tensor = roi_align(wide, indexed, size, 1.0, 1, aligned=True)
+    crops: Tensor = roi_align(wide, indexed, size, 1.0, samples, aligned=True)
     beyond = ((corners[:, 2] > x.shape[3]) | (corners[:, 3] > x.shape[2])).nonzero().squeeze(1)
     if len(beyond):
-        crops = crops.index_copy(0, beyond, _align_beyond(wide, images[beyond], corners[beyond], size))
+        fine = _align_beyond(wide, images[beyond], corners[beyond], size * samples)
+        crops = crops.index_copy(0, beyond, F.avg_pool2d(fine, samples))
     return crops.to(x.dtype)
 
 
 def _align_beyond(x: Tensor, images: Tensor, corners: Tensor, size: int) -> Tensor:
-    """:func:`align_level` for corners beyond the far edges of the maps, position by position."""
+    """:func:`align_level`, of one sample, for corners beyond the far edges of the maps, position by position."""
     x0, y0, x1, y1 = corners[:, :, None].unbind(1)
     steps = (torch.arange(size, device=corners.device, dtype=corners.dtype) + 0.5) / size
     columns, rows = x0 + steps * (x1 - x0), y0 + steps * (y1 - y0)
@@ -157,18 +178,21 @@ class MaskHead(nn.Module):
         self.tower = RegionTower(scaling, depth)
         self.upsample = nn.ConvTranspose2d(self.tower.channels, scaling.head_channels, 2, stride=2)
         self.norm = BatchNorm(scaling.head_channels, scaling)
-        self.predictor = nn.Conv2d(scaling.head_channels, classes, 1)
+        self.predictor: nn.Module = head_convolution(
+            scaling.head_channels, classes, _deviation(classes), kernel=1, separable=scaling.separable
+        )
         self.activation = scaling.activation
-        for layer, fan_out in ((self.upsample, 4 * scaling.head_channels), (self.predictor, classes)):
-            assert layer.bias is not None
-            nn.init.normal_(layer.weight, std=_deviation(fan_out))
-            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.upsample.weight, std=_deviation(4 * scaling.head_channels))
+        assert self.upsample.bias is not None
+        nn.init.zeros_(self.upsample.bias)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """[R, endpoints, 14, 14] and class of each region [R] -> logits [R, 28, 28]."""
         x = activate(self.norm(self.upsample(self.tower(features))), self.activation)
-        assert self.predictor.bias is not None
-        weight, bias = self.predictor.weight[labels].flatten(1), self.predictor.bias[labels]
+        predictor: Any = self.predictor
+        if isinstance(predictor, SeparableConv):
+            x, predictor = predictor.depthwise(x), predictor.pointwise
+        weight, bias = predictor.weight[labels].flatten(1), predictor.bias[labels]
         logits = torch.bmm(weight.unsqueeze(1), x.flatten(2)) + bias[:, None, None]
         return logits.unflatten(2, x.shape[2:]).squeeze(1)
 

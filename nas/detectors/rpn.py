@@ -44,8 +44,9 @@ class RegionProposalNetwork(nn.Module):
     def __init__(self, levels: int, anchors: int, scaling: Scaling) -> None:
         super().__init__()
         self.tower = Tower(levels, scaling.rpn_depth, scaling.head_channels, scaling)
-        self.class_predictor = head_convolution(self.tower.channels, anchors, DEVIATION, kernel=1)
-        self.box_predictor = head_convolution(self.tower.channels, anchors * 4, DEVIATION, kernel=1)
+        channels, separable = self.tower.channels, scaling.separable
+        self.class_predictor = head_convolution(channels, anchors, DEVIATION, kernel=1, separable=separable)
+        self.box_predictor = head_convolution(channels, anchors * 4, DEVIATION, kernel=1, separable=separable)
 
     def forward(self, endpoints: Mapping[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
         """{level: [B, endpoints, h, w]} -> logits {level: [B, A, h, w]}, codes {level: [B, A * 4, h, w]}."""
@@ -85,6 +86,6 @@ def propose(
     groups = torch.arange(len(orders), device=boxes.device).repeat_interleave(counts)
     ranked = torch.cat([level[order] for level, order in zip(scores, orders)])
     best = ranked.sort(descending=True, stable=True).indices
-    best = best[boxes[best].any(dim=1)]
+    best = best[boxes[best].any(dim=1) & boxes[best].isfinite().all(dim=1)]
     kept = suppress(boxes[best].double(), groups[best], max(image_size), settings.nms_iou)
     return boxes[best[kept[: settings.limit]]]

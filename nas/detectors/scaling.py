@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ LEVEL_WIDTHS = {
 HEADS = ("retinanet", "mask_rcnn", "classifier")
 ACTIVATIONS = ("relu", "swish")
 BOTTLENECK_EXPANSION = 4
+LARGEST = 10_000  # of any setting: beyond it lies a slip of the finger, not a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +104,18 @@ class Scaling:
     def _problems(self) -> Iterator[str]:
         for name in ("repeats", "endpoints", "head_channels", "rpn_depth", "fc_channels"):
             value = getattr(self, name)
-            if not _is_integer(value) or value < 1:
-                yield f"{name} is {value!r}; it must be an integer of at least 1."
+            if not _is_integer(value) or not 1 <= value <= LARGEST:
+                yield f"{name} is {value!r}; it must be an integer from 1 to {LARGEST}."
         for name in ("head_depth", "mask_depth"):
             value = getattr(self, name)
-            if not (_is_integer(value) and value >= 0) and not (value is None and name == "mask_depth"):
+            if not (_is_integer(value) and 0 <= value <= LARGEST) and not (value is None and name == "mask_depth"):
                 yield f"{name} is {value!r}; it must be an integer of at least 0."
         for name in ("width", "alpha", "anchor_size", "bn_epsilon"):
             value = getattr(self, name)
             if value is None and name == "bn_epsilon":
                 continue
-            if not _is_number(value) or not 0 < value < math.inf:
-                yield f"{name} is {value!r}; it must be a number above 0."
+            if not _is_number(value) or not 0 < value <= LARGEST:
+                yield f"{name} is {value!r}; it must be a number above 0, and {LARGEST} at most."
         if not _is_number(self.stochastic_depth) or not 0 <= self.stochastic_depth < 1:
             yield f"stochastic_depth is {self.stochastic_depth!r}; it must be at least 0 and below 1."
         if self.bn_momentum is not None and not (_is_number(self.bn_momentum) and 0 < self.bn_momentum <= 1):

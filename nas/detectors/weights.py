@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,25 @@ def save_detector(detector: Detector, path: str | Path, source: str | None = Non
 
     Args:
         source: where the weights come from, a note for people.
+
+    Raises:
+        ConfigError: the file cannot be written.
     """
     metadata = {"detector": json.dumps(describe(detector)), **({"source": source} if source else {})}
     tensors = {name: value.detach().contiguous().cpu() for name, value in detector.state_dict().items()}
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path, metadata)
+        path.chmod(0o666 & ~_umask())  # the library writes for the owner alone
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"weights {path}: the file cannot be written ({error}).") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def load_detector(path: str | Path) -> Detector:
@@ -104,8 +118,10 @@ def _build(metadata: dict[str, str], path: Path) -> Detector:
     if version != SCHEMA_VERSION:
         raise ConfigError(f"weights {path}: schema_version is {version!r}, this version of the project reads 1.")
     missing = {"architecture", "scaling", "head", "classes"} - set(data)
-    if missing or data["head"] not in HEADS:
+    if missing or not isinstance(data["head"], str) or data["head"] not in HEADS:
         raise ConfigError(f"weights {path}: the description lacks {', '.join(sorted(missing)) or 'a known head'}.")
+    if not isinstance(data["scaling"], dict):
+        raise ConfigError(f"weights {path}: the scaling in its description is no group of settings.")
     architecture = Architecture.from_dict(data["architecture"], f"weights {path}")
-    scaling = build_settings(Scaling, data["scaling"], f"weights {path}, scaling")
+    scaling = build_settings(Scaling, data["scaling"], f"scaling (in {path})")
     return build_detector(architecture, scaling, data["head"], data["classes"])

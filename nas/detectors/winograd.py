@@ -21,6 +21,7 @@ from nas.detectors.packed import PackedConv
 TILE = 2  # side of an output tile
 PATCH = 4  # side of the input that it needs
 MIN_TILES = 256  # of fewer, the transformed kernels take longer to read than they save
+VERSIONS = 64  # of a compiled transform: by activation, memory layout, and which sizes are equal
 STRIP_BYTES = 20 * 2**20  # of patches and their products
 CHANNEL_MULTIPLE = 16  # groups of channels that are no multiple of a vector's length are slow to multiply
 
@@ -81,6 +82,8 @@ class WinogradConv(nn.Module):
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    limits = torch._dynamo.config
+    limits.recompile_limit = max(limits.recompile_limit, VERSIONS)  # beyond it a function would run uncompiled, unsaid
     return torch.compile(function, dynamic=True)
 
 

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nas.detectors.anchors import decode
+from nas.detectors.convention import TPU, Convention
 from nas.detectors.detector import RawOutputs
 from nas.detectors.head_layers import flatten_levels
 from nas.detectors.mask_rcnn import MaskRCNN
 from nas.detectors.nms import suppress
 from nas.detectors.postprocess import DetectionSettings, fixed_order, places, select_fixed, to_scores
 from nas.detectors.resample import Size
-from nas.detectors.roi import BOX_SIZE, MASK_SIZE, decode_regions, roi_levels
+from nas.detectors.roi import BOX_SIZE, MASK_SIZE, decode_regions, roi_levels, whole_regions
 from nas.detectors.rpn import INFERENCE
 
 
@@ -30,7 +32,8 @@ def mask_detections_fixed(
     """
     endpoints, classes, inclusive = raw["endpoints"], detector.classes, detector.scaling.inclusive_pixels
     rois, valid = proposals_fixed(detector, raw, image_size)
-    logits, codes = detector.box_head(align_fixed(endpoints, rois, BOX_SIZE))
+    rules = detector.scaling.rules
+    logits, codes = detector.box_head(align_fixed(endpoints, rois, BOX_SIZE, rules))
     codes = codes.float().unflatten(1, (-1, 4))
     every = (logits.double().softmax(1)[:, 1:].float() * valid[:, None]).flatten()
     scores, pairs = every.topk(min(settings.candidates, every.shape[0]))
@@ -40,7 +43,7 @@ def mask_detections_fixed(
         return decode_regions(codes[rows, labels], rois[rows], image_size, inclusive)
 
     boxes, scores, labels, count = select_fixed(pairs, scores[order], classes - 1, boxes_of, image_size, settings)
-    masks = detector.mask_head(align_fixed(endpoints, boxes, MASK_SIZE), labels).float().sigmoid()
+    masks = detector.mask_head(align_fixed(endpoints, boxes, MASK_SIZE, rules), labels).float().sigmoid()
     real = torch.arange(settings.detections, device=boxes.device) < count
     return boxes, scores, labels, count, masks * real[:, None, None]
 
@@ -67,7 +70,7 @@ def proposals_fixed(detector: MaskRCNN, raw: RawOutputs, image_size: Size) -> tu
     return every[first] * valid[:, None], valid
 
 
-def align_fixed(endpoints: Mapping[int, Tensor], boxes: Tensor, size: int) -> Tensor:
+def align_fixed(endpoints: Mapping[int, Tensor], boxes: Tensor, size: int, rules: Convention = TPU) -> Tensor:
     """:func:`nas.detectors.roi.align_regions` of one image's regions [R, 4]: [R, C, size, size].
 
     The positions of all levels are rows of one table, so that every region looks up as many of them.
@@ -75,12 +78,12 @@ def align_fixed(endpoints: Mapping[int, Tensor], boxes: Tensor, size: int) -> Te
     table = torch.cat([x[0].flatten(1) for x in endpoints.values()], dim=1).t()
     sizes = [(x.shape[2], x.shape[3]) for x in endpoints.values()]
     starts = [0, *accumulate(height * width for height, width in sizes)][:-1]
-    at = roi_levels(boxes, min(endpoints), max(endpoints)) - min(endpoints)
+    at = roi_levels(boxes, min(endpoints), max(endpoints), rules) - min(endpoints)
     start = torch.tensor(starts, device=boxes.device)[at][:, None, None]
     height, width = torch.tensor(sizes, device=boxes.device)[at].unbind(1)
-    x1, y1, x2, y2 = (boxes / 2.0 ** (at[:, None] + min(endpoints))).unbind(1)
-    above, below, down = _samples(y1, y2, height, size)
-    left, right, along = _samples(x1, x2, width, size)
+    x1, y1, x2, y2 = (whole_regions(boxes, rules) / 2.0 ** (at[:, None] + min(endpoints))).unbind(1)
+    above, below, down = _samples(y1, y2, height, size * rules.roi_samples)
+    left, right, along = _samples(x1, x2, width, size * rules.roi_samples)
 
     def rows_at(row: Tensor, column: Tensor) -> Tensor:
         return table[start + row[:, :, None] * width[:, None, None] + column[:, None, :]]
@@ -88,7 +91,8 @@ def align_fixed(endpoints: Mapping[int, Tensor], boxes: Tensor, size: int) -> Te
     along, down = along[:, None, :, None].to(table.dtype), down[:, :, None, None].to(table.dtype)
     upper = rows_at(above, left) * (1 - along) + rows_at(above, right) * along
     lower = rows_at(below, left) * (1 - along) + rows_at(below, right) * along
-    return (upper * (1 - down) + lower * down).permute(0, 3, 1, 2)
+    crops = (upper * (1 - down) + lower * down).permute(0, 3, 1, 2)
+    return crops if rules.roi_samples == 1 else F.avg_pool2d(crops, rules.roi_samples)
 
 
 def _samples(first: Tensor, last: Tensor, length: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,16 @@ from search_spaces.architecture import load as load_file
 from search_spaces.errors import ArchitectureError, suggestion
 
 FOLDER = Path(__file__).parent
+SAME_GRAPH = {
+    "spinenet-49s": "spinenet-49",
+    "spinenet-96": "spinenet-49",
+    "spinenet-143": "spinenet-49",
+    "spinenet-143l": "spinenet-49",
+    "spinenet-190": "spinenet-49",
+    "spinenet-mobile-49xs": "spinenet-mobile-49",
+    "spinenet-mobile-49s": "spinenet-mobile-49",
+}
+"""Published networks that are another one's graph, scaled."""
 
 
 def published_names() -> tuple[str, ...]:
@@ -23,11 +33,12 @@ def load(name_or_file: str | Path) -> Architecture:
         ArchitectureError: no such name and no such file, or the file holds no valid architecture.
     """
     text = str(name_or_file)
-    if text in published_names():
-        return load_file(FOLDER / f"{text}.json")
+    name = SAME_GRAPH.get(text, text)
+    if name in published_names():
+        return load_file(FOLDER / f"{name}.json")
     if Path(text).suffix == ".json" or Path(text).exists():
         return load_file(text)
-    names = published_names()
+    names = sorted({*published_names(), *SAME_GRAPH})
     raise ArchitectureError(
         f"unknown architecture {text!r}{suggestion(text, names)}; give a .json file or one of: {', '.join(names)}."
     )

@@ -18,7 +18,7 @@ import nas
 import nas.convert as command
 import search_spaces
 from nas.checkpoints import SOURCES, convert
-from nas.checkpoints.convert import SHOWN, convert_arrays
+from nas.checkpoints.convert import convert_arrays
 from nas.command_line import run_command
 from nas.detectors import build_detector
 from search_spaces.architecture import Architecture
@@ -101,15 +101,20 @@ def test_missing_and_unknown_keys_are_both_listed() -> None:
     arrays = {renamed if key == missing else key: value for key, value in fixture.weights.items()}
     with pytest.raises(ConfigError) as error:
         fixture.convert(arrays)
-    assert f"1 keys without a place: {renamed}; 1 places without a key: mask_head.deconv.bias." in str(error.value)
+    assert (
+        f"1 keys without a place: {renamed.removesuffix(SUFFIX)}; 1 places without a key: mask_head.deconv.bias."
+        in str(error.value)
+    )
     assert "another architecture or head" in str(error.value)
 
 
-def test_long_lists_are_cut_and_counted() -> None:
+def test_every_key_without_a_place_is_listed() -> None:
     fixture = load("retinanet")
-    extra = {f"extra{number:03}": np.zeros(1, np.float32) for number in range(SHOWN + 5)}
-    with pytest.raises(ConfigError, match=rf"{SHOWN + 5} keys without a place: .*extra{SHOWN - 1:03} and 5 more"):
+    extra = {f"extra{number:03}": np.zeros(1, np.float32) for number in range(50)}
+    with pytest.raises(ConfigError) as error:
         fixture.convert({**fixture.weights, **extra})
+    assert "50 keys without a place" in str(error.value)
+    assert all(name in str(error.value) for name in extra)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,7 +82,7 @@ class TestPaths:
 def test_a_broken_file_is_one_sentence(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="only TensorFlow can tell that a checkpoint of its own is broken")
     files(tmp_path, "ckpt.index", "ckpt.data-00000-of-00001")
-    assert f"checkpoint {tmp_path / 'ckpt'}: it cannot be read" in refused(tmp_path / "ckpt")
+    assert f"checkpoint {tmp_path / 'ckpt'}: its index or data file is broken or cut off" in refused(tmp_path / "ckpt")
 
 
 def test_a_keras_checkpoint_end_to_end(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ class Unsafe:
     [
         ({"state_dict": {"a": 1}}, "it holds no state dictionary"),
         ([torch.zeros(1)], "it holds no state dictionary"),
-        ({"state_dict": {"a": torch.zeros(1)}, "meta": Unsafe()}, "it cannot be read as weights alone"),
+        ({"state_dict": {"a": torch.zeros(1)}, "meta": Unsafe()}, "it is no PyTorch file of tensors alone"),
     ],
 )
 def test_other_pytorch_files(content: object, sentence: str, tmp_path: Path) -> None:
@@ -173,5 +173,5 @@ def test_a_broken_or_missing_pytorch_file(tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
     torch.save({"state_dict": {"a": torch.zeros(1000)}}, path)
     path.write_bytes(path.read_bytes()[:-600])
-    with pytest.raises(ConfigError, match="it cannot be read as weights alone"):
+    with pytest.raises(ConfigError, match="it is no PyTorch file of tensors alone"):
         read_torch(path)

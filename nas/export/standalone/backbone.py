@@ -89,8 +89,16 @@ class Backbone(nn.Module):
         if graph.family == "resnet-fpn":
             self.pyramid = Pyramid(graph)
 
+        below = range(graph.stem) if graph.family == "resnet-fpn" else graph.live
+        deepest = max(graph.blocks[at].level for at in below)
+        whole = graph.family != "spinenet" or s.convention != "tpu"
+        self.multiple = 2**deepest if whole else 1  # of image sides, so that feature maps fit each other
+
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        graph, x = self.graph, self.stem(images)
+        graph = self.graph
+        if any(side % self.multiple for side in images.shape[2:]):
+            raise ValueError(f"image sides are {tuple(images.shape[2:])}; they must be multiples of {self.multiple}")
+        x = self.stem(images)
         features: dict[int, Tensor] = {}
         for name, group in self.groups.items():
             at = int(name)

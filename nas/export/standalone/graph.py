@@ -45,6 +45,9 @@ def convention(name: str) -> dict[str, Any]:
         "aspect_ratios": ASPECT_RATIOS[name],
         "pixel_anchors": mmdet,  # corners of anchors lie on whole pixels
         "roi_candidates": 5000 if garden else 1000,
+        "roi_samples": 2 if mmdet else 1,  # along a side of each bin of a region
+        "roi_inclusive": mmdet,  # a region's last pixel counts in
+        "roi_levels": 4 if mmdet else None,  # regions are looked up at the lowest ones alone
     }
 
 

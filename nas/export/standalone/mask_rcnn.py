@@ -46,14 +46,14 @@ class MaskRCNN(nn.Module):
         results = []
         for image in range(len(images)):
             regions = propose(raw["class"], raw["box"], image, size, self.s)
-            logits, codes = self.box_head(align(endpoints, image, regions, 7))
+            logits, codes = self.box_head(align(endpoints, image, regions, 7, self.s))
             codes = codes / codes.new_tensor([10, 10, 5, 5])
             x1, y1, x2, y2 = regions[:, None].unbind(-1)
             centred = torch.stack([(y1 + y2) / 2, (x1 + x2) / 2, y2 - y1, x2 - x1], -1)
             boxes = decode(codes, centred.expand_as(codes), size, self.s.inclusive_pixels)
             scores = logits.double().softmax(1).float()
             found = select(scores, boxes, threshold, iou, self.s.roi_candidates)
-            masks = self.mask_head(align(endpoints, image, found["boxes"], 14), found["labels"])
+            masks = self.mask_head(align(endpoints, image, found["boxes"], 14, self.s), found["labels"])
             results.append(found | {"masks": masks})
         return results
 

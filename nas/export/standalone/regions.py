@@ -20,8 +20,8 @@ class RegionProposals(nn.Module):
     def __init__(self, s: Any, levels: int) -> None:
         super().__init__()
         self.tower = Tower(s, levels, s.rpn_depth)
-        self.class_predictor = nn.Conv2d(s.head_channels, 3, 1)
-        self.box_predictor = nn.Conv2d(s.head_channels, 3 * 4, 1)
+        self.class_predictor = head_conv(s.head_channels, 3, s.separable, kernel=1)
+        self.box_predictor = head_conv(s.head_channels, 3 * 4, s.separable, kernel=1)
 
 
 def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, size: tuple[int, ...], s: Any) -> Tensor:
@@ -40,15 +40,22 @@ def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, siz
     return torch.cat(boxes)[best]
 
 
-def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int) -> Tensor:
+def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int, s: Any) -> Tensor:
     """Features [R, C, size, size] of regions [R, 4], each from the level that fits its size.
 
-    A region has size x size bins; the value in the middle of each is read between the four nearest positions.
+    A region has size x size bins; the value in the middle of each, or the mean of some around it, is read between the
+    four nearest positions.
     """
+    lowest, highest, middle, margin = min(endpoints), max(endpoints), 4, 0.0
+    if s.roi_levels:
+        highest, middle, margin = min(highest, lowest + s.roi_levels - 1), lowest + 2, 2.5e-7
+    if s.roi_inclusive:
+        boxes = boxes + boxes.new_tensor([0, 0, 1, 1])
     sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
-    levels = (4 + ((sides / 224).log() / math.log(2)).floor()).clamp(min(endpoints), max(endpoints))
-    middles = (torch.arange(size, device=boxes.device) + 0.5) / size
-    crops = boxes.new_empty(len(boxes), next(iter(endpoints.values())).shape[1], size, size)
+    levels = (middle + ((sides / 224 + margin).log() / math.log(2)).floor()).clamp(lowest, highest)
+    fine = size * s.roi_samples
+    middles = (torch.arange(fine, device=boxes.device) + 0.5) / fine
+    crops = boxes.new_empty(len(boxes), next(iter(endpoints.values())).shape[1], fine, fine)
     for level, x in endpoints.items():
         x1, y1, x2, y2 = (boxes[levels == level, :, None] / 2**level).unbind(1)
         above, below, down = neighbours(y1 + middles * (y2 - y1), x.shape[2])
@@ -58,7 +65,7 @@ def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int) ->
         upper = x[image, :, above, left] * (1 - along) + x[image, :, above, right] * along
         lower = x[image, :, below, left] * (1 - along) + x[image, :, below, right] * along
         crops[levels == level] = (upper * (1 - down) + lower * down).transpose(0, 1)
-    return crops
+    return nn.functional.avg_pool2d(crops, s.roi_samples)
 
 
 def neighbours(at: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -109,7 +116,7 @@ class MaskHead(nn.Module):
         self.tower = RegionTower(s, s.head_depth if s.mask_depth is None else s.mask_depth)
         self.upsample = nn.ConvTranspose2d(self.tower.channels, s.head_channels, 2, 2)
         self.norm = batch_norm(s.head_channels, s)
-        self.predictor = nn.Conv2d(s.head_channels, classes, 1)
+        self.predictor = head_conv(s.head_channels, classes, s.separable, kernel=1)
 
     def forward(self, crops: Tensor, labels: Tensor) -> Tensor:
         every = self.predictor(activate(self.norm(self.upsample(self.tower(crops))), self.act))

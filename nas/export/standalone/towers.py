@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from nas.export.standalone.layers import activate, batch_norm
 
 
-def head_conv(c_in: int, c_out: int, separable: bool) -> nn.Module:
-    """3x3 with bias; separable: depthwise, then 1x1."""
+def head_conv(c_in: int, c_out: int, separable: bool, kernel: int = 3) -> nn.Module:
+    """With bias, on maps of the same size; separable: depthwise, then 1x1."""
     if not separable:
-        return nn.Conv2d(c_in, c_out, 3, padding=1)
+        return nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2)
     pair = nn.Sequential()
-    pair.add_module("depthwise", nn.Conv2d(c_in, c_in, 3, padding=1, groups=c_in, bias=False))
+    pair.add_module("depthwise", nn.Conv2d(c_in, c_in, kernel, padding=kernel // 2, groups=c_in, bias=False))
     pair.add_module("pointwise", nn.Conv2d(c_in, c_out, 1))
     return pair
 
