@@ -25,6 +25,7 @@ from nas.detectors.anchors import anchor_boxes
 from nas.detectors.postprocess import postprocess
 
 HERE = Path(__file__).parent
+REST = 0.5  # seconds before each run: threads of the contender before go on spinning for a while
 CANDIDATES = 6000  # (anchor, class) pairs above the threshold, about as many as trained detectors have
 
 
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> None:
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(int(options["rounds"])):
         for kind, process in processes.items():
+            time.sleep(REST)
             seconds[kind].append(ask(process))
         print(f"round {number + 1}: {', '.join(f'{k} {v[-1]:.3f} s' for k, v in seconds.items())}", file=sys.stderr)
     for process in processes.values():
