@@ -51,6 +51,7 @@ CASES = (
         seed=10,
         **MASK,
     ),
+    Case("g_maskrcnn_mobile", size=(256, 256), endpoints_width=48, seed=18, **MASK, **MOBILE),
     Case("h_r50_tiny_retinanet", layouts=LAYOUTS, seed=11, **R50_TINY),
     Case("h_r50_tiny_maskrcnn", min_level=2, max_level=6, layouts=LAYOUTS, seed=12, **MASK, **R50_TINY),
     Case("h_r50_retinanet", head_width=256, num_classes=91, seed=13, **R50),

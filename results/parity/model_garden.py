@@ -130,14 +130,19 @@ def _retinanet_settings(case: Case) -> retinanet_config.RetinaNet:
 
 def _maskrcnn_settings(case: Case) -> maskrcnn_config.MaskRCNN:
     return maskrcnn_config.MaskRCNN(
-        rpn_head={"num_convs": 1, "num_filters": case.rpn_width},
+        rpn_head={"num_convs": 1, "num_filters": case.rpn_width, "use_separable_conv": case.separable},
         detection_head={
             "num_convs": case.box_convs,
             "num_filters": case.box_width,
             "num_fcs": 1,
             "fc_dims": case.box_fc,
+            "use_separable_conv": case.separable,
         },
-        mask_head={"num_convs": case.mask_convs, "num_filters": case.mask_width},
+        mask_head={
+            "num_convs": case.mask_convs,
+            "num_filters": case.mask_width,
+            "use_separable_conv": case.separable,
+        },
         roi_generator={"test_num_proposals": case.num_proposals},
         detection_generator={"max_num_detections": case.max_detections},
         **_shared_settings(case),

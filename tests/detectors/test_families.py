@@ -8,7 +8,8 @@ import torch.nn.functional as F
 
 import search_spaces
 from nas.detectors import PUBLISHED, Scaling, build_detector
-from nas.detectors.blocks import block_group
+from nas.detectors.blocks import ConvNorm, block_group
+from nas.detectors.head_layers import SeparableConv
 from search_spaces.architecture import Architecture, BlockSpec
 
 TINY = Scaling(width=0.1, endpoints=8, head_channels=8, head_depth=1).resolved("retinanet")
@@ -115,3 +116,28 @@ def test_every_published_name_has_its_architecture() -> None:
     for published in PUBLISHED.values():
         for head in ("retinanet", "mask_rcnn", "classifier"):
             assert isinstance(search_spaces.load(published.for_head(head)[0]), Architecture)
+
+
+def test_initial_weights_are_those_of_the_release() -> None:
+    """Truncated normal over the inputs for convolutions, Glorot uniform for depthwise and separable ones."""
+    torch.manual_seed(0)
+    detector = build_detector("spinenet-mobile-49")
+    for module in detector.backbone.modules():
+        if isinstance(module, ConvNorm) and module.weight.numel() > 4000:
+            channels_out, channels_in, *kernel = module.weight.shape
+            area = kernel[0] * kernel[1]
+            glorot = (2 / (area * (channels_in + channels_out))) ** 0.5
+            expected = glorot if module.groups > 1 else (channels_in * area) ** -0.5
+            assert float(module.weight.detach().std()) == pytest.approx(expected, rel=0.1)
+    pointwise = detector.head.class_predictor.pointwise.weight.detach()
+    assert float(pointwise.std()) == pytest.approx((2 / sum(pointwise.shape[:2])) ** 0.5, rel=0.1)
+    plain = build_detector("spinenet-49", TINY).head
+    assert float(plain.class_tower.convolutions[0].weight.detach().std()) == pytest.approx(0.01, rel=0.2)
+
+
+def test_a_separable_mask_rcnn_is_separable_throughout() -> None:
+    scaling = Scaling(width=0.15, endpoints=8, head_channels=8, head_depth=1, fc_channels=8, separable=True)
+    with torch.device("meta"):
+        detector = build_detector(search_spaces.load("spinenet-mobile-49"), scaling, "mask_rcnn", classes=5)
+    for layer in (detector.rpn.class_predictor, detector.rpn.box_predictor, detector.mask_head.predictor):
+        assert isinstance(layer, SeparableConv)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from nas.detectors import Scaling
+from nas.detectors import Scaling, build_detector
 from nas.detectors.anchors import anchor_boxes, decode
 from nas.detectors.resample import feature_size
 from nas.detectors.rpn import ProposalSettings, RegionProposalNetwork, propose
@@ -78,3 +78,9 @@ def test_shapes_and_initial_outputs(separable: bool) -> None:
     assert {level: tuple(x.shape) for level, x in codes.items()} == {level: (2, 12, *size) for level, size in SIZES}
     assert separable or logits[3].abs().max() < 0.5  # separable ones start as Keras leaves them, Glorot uniform
     assert len(network.tower.convolutions) == 2
+
+
+def test_boxes_that_are_not_finite_are_no_regions() -> None:
+    scaling = Scaling(endpoints=8, head_channels=8, head_depth=1, width=0.1, fc_channels=8)
+    detector = build_detector("spinenet-49", scaling, "mask_rcnn", classes=3).eval()
+    assert [len(image["boxes"]) for image in detector.detect(torch.full((1, 3, 128, 128), torch.nan))] == [0]
