@@ -35,13 +35,13 @@ def write_files(
         For each its ``file``, ``bytes``, the ``image`` in words, and the largest ``differences`` from the detector.
     """
     folder = Path(folder)
+    images, source = read_image(image, size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"out is {str(folder)!r}; it must be a folder that can be written ({error.strerror})."
         ) from None
-    images, source = read_image(image, size)
     detector.eval()
     program, onnx, bundle = folder / "program.pt2", folder / "detector.onnx", folder / "bundle"
     export_onnx(detector, size, onnx, settings)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 
 import pytest
@@ -43,9 +44,9 @@ def test_without_a_name_it_lists_all_published_detectors(run_compile):
     assert code == 0
     rows = {line.split()[0]: line.split() for line in output.splitlines()[1:]}
     assert list(rows) == list(PUBLISHED)
-    assert rows["spinenet-49"][1:] == ["640", "28,543,383", "109,184", "85.414", "G"]
-    assert rows["spinenet-mobile-49xs"][1:3] == ["256", "872,711"]
-    assert rows["spinenet-190"][1:3] == ["1280", "163,637,351"]
+    assert rows["spinenet-49"][1:] == ["retinanet", "640", "28,543,383", "109,184", "85.414", "G"]
+    assert rows["spinenet-mobile-49xs"][2:4] == ["256", "872,711"]
+    assert rows["spinenet-190"][2:4] == ["1280", "163,637,351"]
 
 
 def test_one_size_for_the_whole_list(run_compile):
@@ -79,6 +80,8 @@ def test_the_json_object(arguments, size, classes, parameters, run_compile):
         "params_trainable",
         "params_batch_norm_statistics",
         "multiply_adds",
+        "activation_bytes",
+        "scaling",
     ]
     assert (row["image_size"], row["classes"], row["params_trainable"]) == (size, classes, parameters)
 
@@ -100,7 +103,7 @@ def test_the_cost_of_each_part_adds_up(run_compile):
         assert sum(block[key] for block in row["blocks"]) == row[key]
     code, output, _ = run_compile("arch=spinenet-49", "blocks=true")
     assert code == 0
-    assert sum(" MB" in line for line in output.splitlines()) == len(row["blocks"])
+    assert sum(" MB" in line for line in output.splitlines()) == len(row["blocks"]) + 1  # and the sum
 
 
 def test_a_file_has_the_default_size(run_compile, tmp_path):
@@ -186,3 +189,31 @@ def test_files_of_weights_checked_on_a_picture(weights, run_compile, tmp_path):
     assert bundle["bytes"] == sum(file.stat().st_size for file in (tmp_path / "files" / "bundle").glob("*.*"))
     again = load_detector(tmp_path / "files" / "bundle" / "weights.safetensors")
     torch.testing.assert_close(again.state_dict(), load_detector(weights).state_dict(), rtol=0, atol=0)
+
+
+def test_a_measurement_is_part_of_the_json_object(run_compile):
+    arguments = ["arch=spinenet-49", *TINY, "image_size=128", "measure=true", "runs=2", "warmup=1"]
+    code, output, _ = run_compile(*arguments, "format=json")
+    assert code == 0
+    assert json.loads(output)["latency"]["runs"] == 2
+    code, output, _ = run_compile(*arguments)
+    assert code == 0
+    assert "method: median of 2 runs after 1 to warm up" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fast=true"], "fast is for measure=true"),
+        (["measure=true", "device=gpu"], "it must be cpu, cuda"),
+        (["measure=true", "fast=true", "precision=bfloat16"], "in float32 alone"),
+        (["measure=true", "runs=0"], "runs is 0"),
+        (["head=maskrcnn"], "did you mean 'mask_rcnn'"),
+        (["width=1e300"], "width is 1e\\+300"),
+        (["out=5", "image=7"], "image 7: it cannot be read"),
+    ],
+)
+def test_bad_settings_of_a_use(arguments, words, run_compile):
+    code, _, error = run_compile("arch=spinenet-49", *TINY, "image_size=128", *arguments)
+    assert code == 2
+    assert re.search(words, error), error
