@@ -206,10 +206,7 @@ def _to_ours(value: np.ndarray, kind: str) -> np.ndarray:
     """TensorFlow's order of axes to PyTorch's."""
     if value.ndim != {"vector": 1, "dense": 2, "roi_dense": 2}.get(kind, 4):
         return value  # of another layer; its shape will be named
-    if kind in (
-        "conv",
-        "transposed",
-    ):  # [h, w, in, out] -> [out, in, h, w]; transposed [h, w, out, in] -> [in, out, h, w]
+    if kind in ("conv", "transposed"):  # [h, w, in, out] -> [out, in, h, w]; transposed with in and out exchanged
         return value.transpose(3, 2, 0, 1)
     if kind == "depthwise":  # [h, w, channels, 1]
         return value.transpose(2, 3, 0, 1)

@@ -30,8 +30,6 @@ def infer_scaling(shapes: Shapes, architecture: Architecture, head: str, anchors
     level = min(architecture.outputs)
     endpoint = f"pyramid.lateral{level}.kernel" if architecture.family == "resnet-fpn" else f"endpoint{level}.kernel"
     fields["endpoints"] = shapes[endpoint][0]
-    if head == "classifier":
-        return fields, shapes["predictor.kernel"][0]
     if head == "retinanet":
         if (channels := _rows(shapes, "class_tower.conv0")) is not None:
             fields["head_channels"] = channels

@@ -11,11 +11,11 @@ from typing import Any
 
 from nas.checkpoints.keras_order import mobile_order, pyramid_order, resnet_order, spinenet_order
 from nas.checkpoints.read import Arrays
+from nas.checkpoints.tensorflow_keys import NORM_NAMES, count, structure_fields
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-NORM_NAMES = {"gamma": "gamma", "beta": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 BLOCK_LAYERS = {
     "bottleneck": {"reduce": ("_conv1", "_norm1"), "conv": ("_conv2", "_norm2"), "expand": ("_conv3", "_norm3")},
     "residual": {"first": ("_conv1", "_norm1"), "second": ("_conv2", "_norm2")},
@@ -52,7 +52,7 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     """
     prefixes = _prefixes(arrays, architecture, head)
     first = "_conv0" if architecture.family == "mobile" else "_conv1"
-    blocks = _count(arrays, rf"{re.escape(prefixes['backbone'])}layer_with_weights-(\d+)/{first}/kernel")
+    blocks = count(arrays, rf"{re.escape(prefixes['backbone'])}layer_with_weights-(\d+)/{first}/kernel")
     nodes = len(architecture.stem) if architecture.family == "resnet-fpn" else len(architecture.live_nodes)
     if blocks == 0 or blocks % nodes:
         raise ConfigError(
@@ -62,15 +62,10 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     name = {"retinanet": "head", "mask_rcnn": "detection_head"}[head]
     convolutions = {"retinanet": "_cls_convs", "mask_rcnn": "_convs"}[head]
     depth = rf"{re.escape(prefixes[name])}{convolutions}/(\d+)/"
-    fields: dict[str, Any] = {
-        "repeats": blocks // nodes,
-        "head_depth": _count(arrays, depth),
-        "separable": _count(arrays, rf"{depth}depthwise_kernel") > 0,
-    }
-    if head == "mask_rcnn":
-        fields["mask_depth"] = _count(arrays, rf"{re.escape(prefixes['mask_head'])}_convs/(\d+)/")
-        fields["rpn_depth"] = _count(arrays, rf"{re.escape(prefixes['rpn_head'])}_convs/(\d+)/")
-    return fields
+    if head == "retinanet":
+        return structure_fields(arrays, blocks // nodes, depth)
+    mask, rpn = (rf"{re.escape(prefixes[part])}_convs/(\d+)/" for part in ("mask_head", "rpn_head"))
+    return structure_fields(arrays, blocks // nodes, depth, mask, rpn)
 
 
 def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
@@ -184,8 +179,3 @@ def _prefixes(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
             raise ConfigError(f"checkpoint: it lacks the part {missing[0]!r}, which a {head} of this architecture has.")
     begins = " or ".join(repr(layout.format("backbone")) for layout in layouts)
     raise ConfigError(f"checkpoint: no key begins with {begins}; it is not a {head} checkpoint of TF Model Garden.")
-
-
-def _count(arrays: Arrays, pattern: str) -> int:
-    """How many different values the pattern's group takes."""
-    return len({found[1] for key in arrays if (found := re.match(pattern, key))})

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from nas.checkpoints.model_garden import NORM_NAMES
 from nas.checkpoints.read import Arrays
+from nas.checkpoints.tensorflow_keys import NORM_NAMES, count, structure_fields
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
@@ -68,15 +68,12 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
             f"checkpoint: no name begins with {beside!r}; it is not a {head} checkpoint of the TPU release."
         )
     convolution = {"retinanet": r"retinanet/class_net/class-(\d+)/", "mask_rcnn": r"fast_rcnn_head/conv_(\d+)/"}[head]
-    fields: dict[str, Any] = {
-        "repeats": _repeats(arrays, architecture, scope),
-        "head_depth": _count(arrays, convolution),
-        "separable": _count(arrays, f"{convolution}depthwise_kernel") > 0,
-    }
-    if head == "mask_rcnn":
-        fields["mask_depth"] = _count(arrays, r"mask_head/mask-conv-l(\d+)/")
-        fields["rpn_depth"] = _count(arrays, r"rpn_head/(rpn(?:-\d+)?)/")
-    return fields
+    repeats = _repeats(arrays, architecture, scope)
+    if head == "retinanet":
+        return structure_fields(arrays, repeats, convolution)
+    return structure_fields(
+        arrays, repeats, convolution, mask=r"mask_head/mask-conv-l(\d+)/", rpn=r"rpn_head/(rpn(?:-\d+)?)/"
+    )
 
 
 def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
@@ -217,7 +214,7 @@ def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
         return 1
     index = architecture.live_nodes[-1]
     block = re.escape(f"{scope}/sub_policy{index - len(architecture.stem)}/scale_permuted_block_{index}/")
-    layers = _count(arrays, rf"{block}(batch_normalization(?:_\d+)?)/")
+    layers = count(arrays, rf"{block}(batch_normalization(?:_\d+)?)/")
     each = {"bottleneck": 3, "residual": 2, "mbconv": 3}[architecture.nodes[index].block_type]
     if layers == 0 or layers % each:
         raise ConfigError(
@@ -225,7 +222,3 @@ def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
             f"has {each}; it is of another architecture than the one given."
         )
     return layers // each
-
-
-def _count(arrays: Arrays, pattern: str) -> int:
-    return len({found[1] for key in arrays if (found := re.match(pattern, key))})

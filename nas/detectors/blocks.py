@@ -188,15 +188,11 @@ class BottleneckBlock(nn.Module):
         self.reduce = ConvNorm(channels_in, width, 1, reduce_level, scaling, activation=scaling.activation)
         self.conv = ConvNorm(width, width, 3, level, scaling, stride, activation=scaling.activation)
         self.expand = ConvNorm(width, channels_out, 1, level, scaling)
-        changes = channels_in != channels_out or stride > 1
-        self.projection = ConvNorm(channels_in, channels_out, 1, level, scaling, stride) if changes else None
+        self.projection = _projection(channels_in, channels_out, level, scaling, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, ceil(H / stride), ceil(W / stride)]."""
-        y = self.expand(self.conv(self.reduce(x)))
-        if self.training and self.drop_rate > 0:
-            y = drop_samples(y, self.drop_rate)
-        return activate(y.add_(x if self.projection is None else self.projection(x)), self.activation)
+        return _with_shortcut(self, self.expand(self.conv(self.reduce(x))), x)
 
 
 class ResidualBlock(nn.Module):
@@ -217,15 +213,25 @@ class ResidualBlock(nn.Module):
         self.drop_rate = drop_rate
         self.first = ConvNorm(channels_in, width, 3, level, scaling, stride, activation=scaling.activation)
         self.second = ConvNorm(width, width, 3, level, scaling)
-        changes = channels_in != width or stride > 1
-        self.projection = ConvNorm(channels_in, width, 1, level, scaling, stride) if changes else None
+        self.projection = _projection(channels_in, width, level, scaling, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, ceil(H / stride), ceil(W / stride)]."""
-        y = self.second(self.first(x))
-        if self.training and self.drop_rate > 0:
-            y = drop_samples(y, self.drop_rate)
-        return activate(y.add_(x if self.projection is None else self.projection(x)), self.activation)
+        return _with_shortcut(self, self.second(self.first(x)), x)
+
+
+def _projection(channels_in: int, channels_out: int, level: int, scaling: Scaling, stride: int) -> ConvNorm | None:
+    """The shortcut's 1x1 convolution, where channels or resolution change."""
+    if channels_in == channels_out and stride == 1:
+        return None
+    return ConvNorm(channels_in, channels_out, 1, level, scaling, stride)
+
+
+def _with_shortcut(block: BottleneckBlock | ResidualBlock, y: Tensor, x: Tensor) -> Tensor:
+    """The residual branch's ``y``, dropped in training as the block says, plus the shortcut of ``x``, activated."""
+    if block.training and block.drop_rate > 0:
+        y = drop_samples(y, block.drop_rate)
+    return activate(y.add_(x if block.projection is None else block.projection(x)), block.activation)
 
 
 class InvertedBottleneckBlock(nn.Module):

@@ -12,7 +12,7 @@ from nas.detectors.published import PUBLISHED
 from nas.detectors.retinanet import RetinaNet
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ArchitectureError, ConfigError, suggestion
+from search_spaces.errors import ConfigError, suggestion
 
 HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "mask_rcnn": MaskRCNN, "classifier": Classifier}
 
@@ -64,10 +64,5 @@ def load_published(name_or_file: str | Path, head: str = "retinanet") -> tuple[A
     if text in PUBLISHED:
         name, scaling = PUBLISHED[text].for_head(head)
         return search_spaces.load(name), scaling
-    if text in search_spaces.published_names() or Path(text).suffix == ".json" or Path(text).exists():
-        architecture = search_spaces.load(text)
-        return architecture, default_scaling(architecture)
-    names = list(PUBLISHED)
-    raise ArchitectureError(
-        f"unknown architecture {text!r}{suggestion(text, names)}; give a .json file or one of: {', '.join(names)}."
-    )
+    architecture = search_spaces.load(text)
+    return architecture, default_scaling(architecture)

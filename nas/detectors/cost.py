@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
+from nas.detectors.backbone import Backbone, Step
 from nas.detectors.blocks import BatchNorm, ConvNorm, SqueezeExcite
 from nas.detectors.classifier import Classifier
 from nas.detectors.detector import Detector
@@ -79,12 +80,13 @@ def cost(detector: Detector, image_size: int | Size) -> Cost:
         raise ConfigError(f"image_size is {image_size!r}; it must be a positive integer, or (height, width) of them.")
     check_image_size(size, detector.backbone.multiple)
     blocks = (*_backbone_rows(detector, size), *_head_rows(detector, size))
+    total = _sum("all", None, blocks)
     return Cost(
-        params_trainable=sum(block.params_trainable for block in blocks),
-        params_batch_norm_statistics=sum(block.params_batch_norm_statistics for block in blocks),
-        multiply_adds=sum(block.multiply_adds for block in blocks),
-        activation_bytes=sum(block.activation_bytes for block in blocks),
-        blocks=blocks,
+        total.params_trainable,
+        total.params_batch_norm_statistics,
+        total.multiply_adds,
+        total.activation_bytes,
+        blocks,
     )
 
 
@@ -93,7 +95,7 @@ def _backbone_rows(detector: Detector, size: Size) -> Iterable[BlockCost]:
     yield _row("stem convolution", 1, [backbone.stem], size)
     for step in backbone.steps:
         if step.parents:
-            yield _connections(detector, step.name, size)
+            yield _connections(backbone, step, size)
         yield _row(f"block {step.name}", step.level, [backbone.groups[step.name]], size)
     for name, endpoint in backbone.endpoints.items():
         yield _row(f"endpoint {name}", int(name), [endpoint], size)
@@ -104,16 +106,14 @@ def _backbone_rows(detector: Detector, size: Size) -> Iterable[BlockCost]:
             yield _row(f"pyramid {level}", level, modules, size, _positions(size, [level]))
 
 
-def _connections(detector: Detector, name: str, size: Size) -> BlockCost:
+def _connections(backbone: Backbone, step: Step, size: Size) -> BlockCost:
     """The connections that lead to a block; of a :class:`FanOut` each of its connections has an equal share."""
-    backbone = detector.backbone
-    step = next(step for step in backbone.steps if step.name == name)
     own = [part[key] for _, _, key in step.parents for part in (backbone.widens, backbone.downs) if key in part]
     rows = [_row("", None, own, size)]
     for parent, _, _ in step.parents:
         if parent in backbone.fan_outs:
-            rows.append(_share(backbone.fan_outs[parent], int(name), size))
-    return _sum(f"connections to {name}", step.level, rows)
+            rows.append(_share(backbone.fan_outs[parent], int(step.name), size))
+    return _sum(f"connections to {step.name}", step.level, rows)
 
 
 def _share(fan_out: nn.Module, target: int, size: Size) -> BlockCost:
@@ -171,7 +171,7 @@ def _tower(name: str, tower: Tower, detector: Detector, size: Size) -> BlockCost
     return _sum(name, None, rows)
 
 
-def _sum(name: str, level: int | None, rows: list[BlockCost]) -> BlockCost:
+def _sum(name: str, level: int | None, rows: Sequence[BlockCost]) -> BlockCost:
     return BlockCost(
         name=name,
         level=level,

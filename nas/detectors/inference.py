@@ -107,8 +107,7 @@ def fold_batch_norm(detector: AnyDetector) -> AnyDetector:
     A convolution takes in the normalisation that follows it. The heads' convolutions are shared by levels that each
     have their own: there a factor and a summand remain.
     """
-    rules = detector.scaling.rules  # constants, shared by the copy
-    folded = copy.deepcopy(detector, {id(rules): rules}).eval().requires_grad_(False)
+    folded = copy.deepcopy(detector).eval().requires_grad_(False)
     _replace(folded, _fold)
     return folded
 

@@ -85,7 +85,8 @@ def propose(
     counts = torch.tensor([len(order) for order in orders], device=boxes.device)
     groups = torch.arange(len(orders), device=boxes.device).repeat_interleave(counts)
     ranked = torch.cat([level[order] for level, order in zip(scores, orders)])
-    best = ranked.sort(descending=True, stable=True).indices
-    best = best[boxes[best].any(dim=1) & boxes[best].isfinite().all(dim=1)]
-    kept = suppress(boxes[best].double(), groups[best], max(image_size), settings.nms_iou)
-    return boxes[best[kept[: settings.limit]]]
+    best = best_first(ranked, len(ranked))
+    boxes, groups = boxes[best], groups[best]
+    real = boxes.any(dim=1) & boxes.isfinite().all(dim=1)
+    boxes, groups = boxes[real], groups[real]
+    return boxes[suppress(boxes.double(), groups, max(image_size), settings.nms_iou)[: settings.limit]]

@@ -71,9 +71,12 @@ def export_onnx(
     path.parent.mkdir(parents=True, exist_ok=True)
     module = OneImage(detector, settings or DetectionSettings())
     with in_evaluation(detector), _quietly():
-        module.eval()(images)  # anchors are kept from call to call: they must not be those of a trace
         program = torch.onnx.export(
-            module, (images,), dynamo=True, input_names=["images"], output_names=list(OUTPUTS[detector.head_name])
+            module.eval(),
+            (images,),
+            dynamo=True,
+            input_names=["images"],
+            output_names=list(OUTPUTS[detector.head_name]),
         )
     assert program is not None
     program.save(path)
@@ -140,7 +143,8 @@ def _largest(differences: Tensor) -> float:
 
 
 def require(*packages: str) -> None:
-    """
+    """Packages of the extra ``export`` must be there.
+
     Raises:
         ConfigError: a package is not installed; the sentence says how to install it.
     """
