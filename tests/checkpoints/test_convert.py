@@ -12,7 +12,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parity_fixtures import NAMES, Fixture, converted, load
 
 import nas
 import nas.convert as command
@@ -23,6 +22,7 @@ from nas.command_line import run_command
 from nas.detectors import build_detector
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from tests.checkpoints.parity_fixtures import NAMES, Fixture, converted, load
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 OTHER_WIRING = "r0-sp53"

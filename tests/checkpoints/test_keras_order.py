@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from parity_fixtures import load
 
 import search_spaces
 from nas.checkpoints.keras_order import (
@@ -18,6 +17,7 @@ from nas.checkpoints.keras_order import (
 )
 from nas.checkpoints.model_garden import SUFFIX
 from search_spaces.architecture import Architecture, BlockSpec
+from tests.checkpoints.parity_fixtures import load
 
 STEM = (BlockSpec(2), BlockSpec(2, parents=(0,)))
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_mmdet import CHANNELS, DEPTH, ENDPOINTS, SPINENET_49, Backbone, Conv, arrays_of
 from torch import Tensor, nn
 
 from nas.checkpoints import convert
@@ -21,6 +20,7 @@ from nas.detectors.mask_rcnn import MaskRCNN
 from nas.detectors.roi import align_regions, decode_regions, roi_levels
 from nas.export.mask_rcnn_fixed import align_fixed
 from search_spaces.errors import ConfigError
+from tests.checkpoints.test_mmdet import CHANNELS, DEPTH, ENDPOINTS, SPINENET_49, Backbone, Conv, arrays_of
 
 CLASSES, FC_CHANNELS, MASK_DEPTH = 4, 9, 1
 SWAP = [1, 0, 3, 2]  # dx, dy, dw, dh -> ty, tx, th, tw

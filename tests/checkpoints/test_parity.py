@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from parity_fixtures import NAMES, YX, Fixture, converted, load
 
 from nas.detectors.mask_rcnn import MaskRCNN
 from nas.detectors.postprocess import DetectionSettings
 from nas.detectors.rpn import ProposalSettings
+from tests.checkpoints.parity_fixtures import NAMES, YX, Fixture, converted, load
 
 TOLERANCE = 2e-5  # of the largest magnitude, or of 1
 MAPS = {

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity_fixtures import load
 
 from nas.checkpoints import convert
 from nas.checkpoints.read import read_tensorflow, read_torch
 from search_spaces.errors import ConfigError
+from tests.checkpoints.parity_fixtures import load
 
 
 @pytest.fixture

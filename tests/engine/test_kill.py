@@ -6,9 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from engine_support import Hashed, decisions_of, end, start
-
 from nas.engine import TrialState, read_run, run_serial
+from tests.engine.engine_support import Hashed, decisions_of, end, start
 
 SAMPLES = 60
 KILLS = 10

@@ -1,9 +1,9 @@
 import pytest
-from engine_support import Hashed, Scripted, distinct, no_proxy, start, states_of
 
 from nas.engine import TrialState, read_run, run_serial
 from nas.engine.loop import describe
 from nas.engine.trial import trial_seed
+from tests.engine.engine_support import Hashed, Scripted, distinct, no_proxy, start, states_of
 
 SCRIPT = distinct(4)
 

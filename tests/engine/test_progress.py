@@ -1,11 +1,11 @@
 import io
 
 import pytest
-from engine_support import Hashed, Scripted, distinct, start
 
 from nas.engine import ProgressLine, TrialRecord, TrialState, progress_text, run_serial
 from nas.engine.progress import duration
 from proxies.base import Measurement
+from tests.engine.engine_support import Hashed, Scripted, distinct, start
 
 
 def trial(number: int, state: TrialState, ap: float | None = None, session: int = 0) -> TrialRecord:

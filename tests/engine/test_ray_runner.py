@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import ray
-from engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
 
 from nas.engine import TrialState, read_run, run_serial
 from nas.engine.ray_runner import RaySettings, run_ray
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError
+from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -140,7 +140,7 @@ DRIVER = """
 import sys
 from functools import partial
 from pathlib import Path
-from engine_support import Hashed, end, start
+from tests.engine.engine_support import Hashed, end, start
 from nas.engine.ray_runner import RaySettings, run_ray
 search = start(Path(sys.argv[1]), samples=12)
 run_ray(search, partial(Hashed, delay=0.4), RaySettings(workers=1))

@@ -2,7 +2,14 @@ import sqlite3
 
 import numpy as np
 import pytest
-from engine_support import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
+from nas.engine.trial import trial_seed
+from proxies.base import Measurement
+from search_spaces.errors import ArchitectureError, ConfigError, RecordError
+from tests.engine.engine_support import (
     SPACE,
     Drifting,
     Hashed,
@@ -15,13 +22,6 @@ from engine_support import (
     start,
     states_of,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
-from nas.engine.trial import trial_seed
-from proxies.base import Measurement
-from search_spaces.errors import ArchitectureError, ConfigError, RecordError
 
 RUNNING, COMPLETE, FAILED = TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAILED
 DUPLICATE, INFEASIBLE = TrialState.DUPLICATE, TrialState.INFEASIBLE

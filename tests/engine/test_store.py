@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine_support import IDENTITY, Hashed, end, open_store, start
 
 from nas.engine import RECORD_NAME, TrialState, read_run, run_serial
 from nas.engine.store import Store
 from search_spaces.errors import RecordError
+from tests.engine.engine_support import IDENTITY, Hashed, end, open_store, start
 
 
 @pytest.fixture

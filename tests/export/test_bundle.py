@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_support import drawn_picture, small_detector
 
 import search_spaces
 from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD
@@ -18,6 +17,7 @@ from nas.detectors import CONVENTIONS, load_detector
 from nas.detectors.scaling import LEVEL_WIDTHS
 from nas.export.bundle import HEADS, check_bundle, write_bundle
 from nas.export.standalone import graph
+from tests.export.export_support import drawn_picture, small_detector
 
 CHECK = """
 import importlib.util, json, pathlib, sys

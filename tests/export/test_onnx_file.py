@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_support import drawn_picture, small_detector
 from PIL import Image
 
 from nas.datasets.augment import normalise
@@ -17,6 +16,7 @@ from nas.export import check_onnx, export_onnx
 from nas.export.mask_rcnn_fixed import align_fixed, proposals_fixed
 from nas.export.onnx_file import _compare
 from search_spaces.errors import ConfigError
+from tests.export.export_support import drawn_picture, small_detector
 
 SETTINGS = DetectionSettings(candidates=1000)
 CASES = {

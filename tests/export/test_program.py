@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from export_support import drawn_picture, small_detector
 
 from nas.detectors import Detector
 from nas.export import check_program, export_program
 from search_spaces.errors import ConfigError
+from tests.export.export_support import drawn_picture, small_detector
 
 CASES = {
     "spinenet, tpu": ("spinenet-49", "retinanet", {}),

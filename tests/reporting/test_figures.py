@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from fake_runs import complete, long_run, mixed_run, other, run_of
 from PIL import Image
 
 from nas.engine.record import Run, TrialState
 from nas.reporting.figures import SAMPLE, draw_costs, draw_rewards, draw_seconds
 from search_spaces.drawing import DARK, LIGHT
+from tests.reporting.fake_runs import complete, long_run, mixed_run, other, run_of
 
 FIGURES = [draw_rewards, draw_costs, draw_seconds]
 RUNS = {

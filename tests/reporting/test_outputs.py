@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from fake_runs import mixed_run, run_of
 from PIL import Image
 
 import search_spaces
 from nas.engine.record import Run
 from nas.reporting import write_outputs
 from search_spaces.errors import RecordError
+from tests.reporting.fake_runs import mixed_run, run_of
 
 
 def test_a_run_leaves_four_files_and_the_best_loads_again(tmp_path):

@@ -4,13 +4,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
 
 from nas.engine.record import Run, TrialState
 from nas.reporting import page
 from nas.reporting.page import render_report, write_report
 from nas.reporting.words import duration, flatten, short_count
 from search_spaces.errors import RecordError
+from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
 
 VOID = {"meta", "img", "source", "path", "polygon"}
 EVIL = '<script>alert("x")</script>'

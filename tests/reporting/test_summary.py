@@ -1,7 +1,6 @@
 """The numbers of a run."""
 
 import pytest
-from fake_runs import START, complete, mixed_run, other, run_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from nas.reporting.summary import (
     wall_seconds,
     window_size,
 )
+from tests.reporting.fake_runs import START, complete, mixed_run, other, run_of
 
 
 def test_a_mixed_run():
