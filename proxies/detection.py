@@ -23,7 +23,8 @@ from nas.training.input import batches
 from nas.training.loop import OptimiserSettings, train
 from nas.training.schedule import Schedule
 from proxies.base import Budget, Measurement, Proxy
-from search_spaces.architecture import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL, Architecture
+from search_spaces.architecture import Architecture
+from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
 from search_spaces.errors import ConfigError
 from search_spaces.settings import build_settings
 

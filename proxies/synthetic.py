@@ -14,7 +14,8 @@ import numpy as np
 
 import search_spaces
 from proxies.base import Measurement, Proxy
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ConfigError
 
 

@@ -14,36 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import canonical
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ArchitectureError
+from search_spaces.rules import find_problems
+from search_spaces.vocabulary import family_of
 
 SCHEMA_VERSION = 1
-SCALE_PERMUTED_TYPES = ("bottleneck", "residual")
-BLOCK_TYPES = (*SCALE_PERMUTED_TYPES, "mbconv", "fpn")
-FAMILIES = ("spinenet", "mobile", "resnet-fpn")
-MIN_BLOCK_LEVEL = 1
-MAX_BLOCK_LEVEL = 7
-
-
-@dataclass(frozen=True, slots=True)
-class BlockSpec:
-    """One block (a node of the DAG).
-
-    Attributes:
-        level: feature level l; the block works at stride ``2**l``.
-        block_type: one of ``BLOCK_TYPES``: a bottleneck or residual block of ResNet, an inverted bottleneck with
-            squeeze-and-excite (``mbconv``), or a level of a feature pyramid network (``fpn``).
-        parents: indices of the nodes that feed the block, all smaller than its own. Empty only for the first stem
-            block, which reads the stem's convolution and, unless it is an ``mbconv`` block, pooling.
-        is_output: whether the block is an output block, one per level from ``min_level`` to ``max_level``.
-    """
-
-    level: int
-    block_type: str = "bottleneck"
-    parents: tuple[int, ...] = ()
-    is_output: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "parents", tuple(self.parents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +43,7 @@ class Architecture:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stem", tuple(self.stem))
         object.__setattr__(self, "blocks", tuple(self.blocks))
-        for problem in find_problems(self):
+        for problem in find_problems(self.stem, self.blocks, self.min_level, self.max_level):
             raise ArchitectureError(problem)
 
     @property
@@ -77,13 +53,12 @@ class Architecture:
 
     @property
     def family(self) -> str:
-        """One of ``FAMILIES``, which decides on block widths and resampling.
+        """``"spinenet"``, ``"mobile"`` or ``"resnet-fpn"``, which decides on block widths, stem and connections.
 
-        ``"mobile"``: all blocks are ``mbconv`` (SpineNet, appendix A). ``"resnet-fpn"``: a ResNet as the stem
-        network and a feature pyramid after it. ``"spinenet"``: everything else.
+        In the mobile family all blocks are ``mbconv`` (SpineNet, appendix A). In the ResNet-FPN family a ResNet is the
+        stem network and a feature pyramid follows it. SpineNet's family has every other architecture.
         """
-        types = {node.block_type for node in self.nodes}
-        return "mobile" if "mbconv" in types else "resnet-fpn" if "fpn" in types else "spinenet"
+        return family_of({node.block_type for node in self.nodes})
 
     @property
     def outputs(self) -> dict[int, int]:
@@ -189,107 +164,6 @@ def dumps(data: Mapping[str, Any]) -> str:
         else:
             lines.append(f'  "{key}": {json.dumps(value)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def find_problems(architecture: Architecture) -> Iterator[str]:
-    """Yield a sentence for every rule the architecture breaks; nothing when it is valid."""
-    nodes = architecture.nodes
-    low, high = architecture.min_level, architecture.max_level
-    if not MIN_BLOCK_LEVEL <= low <= high <= MAX_BLOCK_LEVEL:
-        yield (
-            f"min_level {low} and max_level {high} must satisfy {MIN_BLOCK_LEVEL} <= min_level <= max_level "
-            f"<= {MAX_BLOCK_LEVEL}."
-        )
-    if not architecture.stem:
-        yield "the stem has no block; it needs at least one to read the stem convolution."
-    for index, node in enumerate(nodes):
-        yield from _block_problems(index, node, len(nodes), is_stem=index < len(architecture.stem))
-    yield from _stem_problems(architecture.stem)
-    yield from _type_problems(architecture)
-    yield from _output_problems(nodes, low, high)
-
-
-def _block_problems(index: int, node: BlockSpec, count: int, is_stem: bool) -> Iterator[str]:
-    where = f"block {index}"
-    if node.block_type not in BLOCK_TYPES:
-        yield f"{where} has block_type {node.block_type!r}; allowed: {', '.join(BLOCK_TYPES)}."
-    if not MIN_BLOCK_LEVEL <= node.level <= MAX_BLOCK_LEVEL:
-        yield f"{where} has level {node.level}; allowed: {MIN_BLOCK_LEVEL} to {MAX_BLOCK_LEVEL}."
-    if is_stem:
-        expected = (index - 1,) if index else ()
-        if node.parents != expected:
-            yield f"{where} is in the stem and has parents {node.parents}; the stem is a chain, so {expected} is due."
-        if node.is_output:
-            yield f"{where} is in the stem and is marked as an output; outputs belong to the scale-permuted network."
-        return
-    if not node.parents:
-        yield f"{where} has no parent; every block after the stem needs at least one."
-    for parent in node.parents:
-        if not 0 <= parent < count:
-            yield f"{where} has parent {parent}, which is no block; a parent is one of blocks 0 to {index - 1}."
-        elif parent >= index:
-            yield (
-                f"{where} has parent {parent}, which does not come before it, so the graph may have a cycle; a parent "
-                f"is one of blocks 0 to {index - 1}."
-            )
-    if len(set(node.parents)) != len(node.parents):
-        yield f"{where} has parents {node.parents}; parents must be distinct."
-
-
-def _stem_problems(stem: tuple[BlockSpec, ...]) -> Iterator[str]:
-    """Levels rise by at most one from block to block, from where the stem's convolution and pooling leave them."""
-    if not stem:
-        return
-    before = 1 if stem[0].block_type == "mbconv" else 2
-    if stem[0].level != before:
-        yield f"block 0 is the stem's first and has level {stem[0].level}; the stem's input is at level {before}."
-    for index, node in enumerate(stem[1:], start=1):
-        level = stem[index - 1].level
-        if node.level not in (level, level + 1):
-            yield f"block {index} is in the stem and has level {node.level}; after level {level} comes it or the next."
-
-
-def _type_problems(architecture: Architecture) -> Iterator[str]:
-    """``mbconv`` blocks keep to themselves; an ``fpn`` block has its place in a feature pyramid."""
-    nodes, first = architecture.nodes, len(architecture.stem)
-    mobile = [index for index, node in enumerate(nodes) if node.block_type == "mbconv"]
-    if mobile and len(mobile) < len(nodes):
-        other = next(index for index in range(len(nodes)) if index not in mobile)
-        yield (
-            f"block {mobile[0]} is of type mbconv and block {other} of type {nodes[other].block_type}; mbconv does not "
-            f"mix with other types."
-        )
-    pyramid = [index for index, node in enumerate(nodes) if node.block_type == "fpn"]
-    if not pyramid:
-        return
-    for index, node in enumerate(nodes):
-        if (node.block_type == "fpn") != (index >= first):
-            yield f"block {index} is of type {node.block_type}; with fpn blocks, these and no others follow the stem."
-            return
-    for index in pyramid:
-        node = nodes[index]
-        kinds = [(parent >= first, nodes[parent].level - node.level) for parent in node.parents if parent < index]
-        if kinds not in ([(False, 0)], [(False, 0), (True, 1)], [(True, -1)]) or not node.is_output:
-            yield (
-                f"block {index} is an fpn block at level {node.level} with parents {node.parents}; it must be an "
-                f"output with a stem block of its own level, then the fpn block one level above if there is one, as "
-                f"parents; or, above the stem's levels, with the fpn block one level below alone."
-            )
-
-
-def _output_problems(nodes: tuple[BlockSpec, ...], low: int, high: int) -> Iterator[str]:
-    seen: dict[int, int] = {}
-    for index, node in enumerate(nodes):
-        if not node.is_output:
-            continue
-        if node.level in seen:
-            yield f"blocks {seen[node.level]} and {index} are both the output of level {node.level}; one is allowed."
-        if not low <= node.level <= high:
-            yield f"block {index} is an output at level {node.level}; outputs lie at levels {low} to {high}."
-        seen[node.level] = index
-    for level in range(low, high + 1):
-        if level not in seen:
-            yield f"no block is the output of level {level}; every level from {low} to {high} needs one."
 
 
 def _block_to_dict(block: BlockSpec) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which network a list of blocks compiles to: merge edges, live nodes, and an identity that ignores labelling.
 
-Plain functions over block lists, so that :mod:`search_spaces.architecture` can build on them.
+Plain functions over lists of blocks, on which :mod:`search_spaces.architecture` builds.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from search_spaces.architecture import BlockSpec
+from search_spaces.block import BlockSpec
 
 Edge = tuple[int, int]
 Certificate = list[list[object]]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError
 from search_spaces.layout import Box, Connection, Layout, lay_out, middle_part
+from search_spaces.vocabulary import BLOCK_TYPES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -170,7 +171,7 @@ def _shape(block_type: str, box: Box, inset: float = 0.0) -> Patch:
     from matplotlib.patches import FancyBboxPatch, Polygon
 
     wide, high = box.half_width - inset, box.half_height - inset
-    if block_type == "residual":
+    if BLOCK_TYPES[block_type].symbol == "diamond":
         slant = math.hypot(box.half_width, box.half_height)
         wide, high = box.half_width - inset * slant / box.half_height, box.half_height - inset * slant / box.half_width
         corners = [(box.x - wide, box.y), (box.x, box.y + high), (box.x + wide, box.y), (box.x, box.y - high)]
@@ -191,11 +192,15 @@ def _draw_legend(axes: Axes, architecture: Architecture, theme: Theme) -> None:
     types = {node.block_type for node in architecture.nodes}
     filled: dict[str, Any] = {"linestyle": "none", "markerfacecolor": theme.quiet, "markeredgecolor": "none"}
     outlined: dict[str, Any] = {"linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 2.0}
-    entries = []
-    if "bottleneck" in types:
-        entries.append(Line2D([], [], marker="s", markersize=9, label="bottleneck block", **filled))
-    if "residual" in types:
-        entries.append(Line2D([], [], marker="D", markersize=8, label="residual block", **filled))
+    markers: dict[str, dict[str, Any]] = {
+        "rectangle": {"marker": "s", "markersize": 9},
+        "diamond": {"marker": "D", "markersize": 8},
+    }
+    entries = [
+        Line2D([], [], label=row.title, **markers[row.symbol], **filled)
+        for name, row in BLOCK_TYPES.items()
+        if name in types and row.title is not None
+    ]
     entries.append(
         Line2D([], [], marker="s", markersize=9, markeredgecolor=theme.output, label="output block", **outlined)
     )
@@ -245,7 +250,7 @@ def _dot_lines(architecture: Architecture) -> Iterator[str]:
     yield 'node [style=filled, fontname="Helvetica", fontcolor=white, penwidth=0];'
     live = set(architecture.live_nodes)
     for index, node in enumerate(architecture.nodes):
-        shape = "diamond" if node.block_type == "residual" else "box"
+        shape = {"diamond": "diamond", "rectangle": "box"}[BLOCK_TYPES[node.block_type].symbol]
         style = f', color="{LIGHT.output}", penwidth=3' if node.is_output else ""
         style += "" if index in live else ", style=dashed, fontcolor=black, penwidth=1"
         colour = _block_colour(architecture, index, LIGHT)

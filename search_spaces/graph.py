@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import networkx as nx
 
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ArchitectureError
 
 

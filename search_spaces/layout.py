@@ -12,7 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.architecture import MAX_BLOCK_LEVEL, Architecture
+from search_spaces.architecture import Architecture
+from search_spaces.block import MAX_BLOCK_LEVEL
+from search_spaces.vocabulary import BLOCK_TYPES
 
 STEM_GAP = 0.55
 MARGIN = 0.09
@@ -77,7 +79,7 @@ def place_blocks(architecture: Architecture) -> tuple[Box, ...]:
     for index, node in enumerate(architecture.nodes):
         half_width = 0.375 - 0.017 * node.level
         half_height = 0.315 - 0.017 * node.level
-        if node.block_type == "residual":
+        if BLOCK_TYPES[node.block_type].symbol == "diamond":
             half_width, half_height = half_width + 0.03, half_height + 0.09
         if node.is_output:
             half_width, half_height = half_width + 0.04, half_height + 0.04
@@ -113,7 +115,7 @@ def _port(
     boxes: tuple[Box, ...],
 ) -> float:
     """Height above the target's centre at which the connection arrives, so that arrows do not lie on one another."""
-    if architecture.nodes[target].block_type == "residual":
+    if BLOCK_TYPES[architecture.nodes[target].block_type].symbol == "diamond":
         return 0.0
     arriving = sorted(
         (edge[0] for edge in edges if edge[1] == target),

@@ -13,16 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from search_spaces.architecture import (
-    MAX_BLOCK_LEVEL,
-    MIN_BLOCK_LEVEL,
-    SCALE_PERMUTED_TYPES,
-    Architecture,
-    BlockSpec,
-)
+from search_spaces.architecture import Architecture
 from search_spaces.base import SearchSpace
+from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL, BlockSpec
 from search_spaces.decisions import Decision, Decisions
 from search_spaces.errors import SpaceError
+from search_spaces.vocabulary import SCALE_PERMUTED_TYPES
 
 
 @dataclass(frozen=True)
@@ -275,7 +271,7 @@ class ScalePermutedSpace(SearchSpace):
             if block.block_type not in self.block_types:
                 problems.append(f"{where} has type {block.block_type}; allowed: {', '.join(self.block_types)}.")
             if len(block.parents) != self.parents_per_block:
-                problems.append(f"{where} has {len(block.parents)} parents; {self.parents_per_block} are due.")
+                problems.append(f"{where} has {len(block.parents)} parents; it must have {self.parents_per_block}.")
             window = self._candidates(first + at)
             if not set(block.parents) <= set(window):
                 problems.append(f"{where} has parents {block.parents}; allowed: {window.start} to {window.stop - 1}.")

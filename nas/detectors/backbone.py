@@ -19,7 +19,8 @@ from nas.detectors.resample import (
 )
 from nas.detectors.resnet_fpn import FeaturePyramid
 from nas.detectors.scaling import LEVEL_WIDTHS, Scaling
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 
 STEM_CHANNELS = 64
 STEM_LEVEL = 1

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
 from nas.detectors.scaling import Scaling
-from search_spaces.architecture import BlockSpec
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ConfigError
 
 MBCONV_EXPANSION = 6

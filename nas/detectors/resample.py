@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from nas.detectors.blocks import ConvNorm, depthwise_conv, same_padding
 from nas.detectors.convention import Convention
 from nas.detectors.scaling import Scaling
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ConfigError
 
 Size = tuple[int, int]

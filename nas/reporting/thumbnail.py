@@ -5,6 +5,7 @@ from __future__ import annotations
 from search_spaces.architecture import Architecture
 from search_spaces.drawing import LEVEL_COLOURS
 from search_spaces.layout import Box, Connection, lay_out
+from search_spaces.vocabulary import BLOCK_TYPES
 
 UNIT = 10.0
 PADDING = 0.6
@@ -37,7 +38,7 @@ def _block(architecture: Architecture, index: int, box: Box, top: float, alive: 
     x, y = (box.x + PADDING) * UNIT, (top - box.y) * UNIT
     wide, high = box.half_width * UNIT, box.half_height * UNIT
     corners = [(-wide, -high), (wide, -high), (wide, high), (-wide, high)]
-    if node.block_type == "residual":
+    if BLOCK_TYPES[node.block_type].symbol == "diamond":
         corners = [(0.0, -high), (wide, 0.0), (0.0, high), (-wide, 0.0)]
     points = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
     classes = [architecture.role(index)] + ["dead"] * (not alive)

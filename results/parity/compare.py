@@ -26,7 +26,8 @@ from nas.detectors.mask_rcnn import MaskRCNN
 from nas.detectors.postprocess import DetectionSettings, postprocess
 from nas.detectors.retinanet import RetinaNet
 from nas.detectors.rpn import ProposalSettings
-from search_spaces.architecture import SCHEMA_VERSION, Architecture, BlockSpec
+from search_spaces.architecture import SCHEMA_VERSION, Architecture
+from search_spaces.block import BlockSpec
 
 Arrays = Mapping[str, np.ndarray]
 HEADS = {"retinanet": "retinanet", "maskrcnn": "mask_rcnn"}

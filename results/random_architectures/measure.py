@@ -28,7 +28,8 @@ from nas.detectors.blocks import BatchNorm
 from nas.detectors.detector import Detector
 from nas.export.bundle import check_bundle, write_bundle
 from nas.export.program import in_evaluation, largest_difference
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 
 SIDE = 128
 TINY = Scaling(width=0.1, alpha=0.5, endpoints=8, head_channels=8, head_depth=1)

@@ -16,7 +16,8 @@ from nas.checkpoints.keras_order import (
     spinenet_order,
 )
 from nas.checkpoints.model_garden import SUFFIX
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 from tests.checkpoints.parity_fixtures import load
 
 STEM = (BlockSpec(2), BlockSpec(2, parents=(0,)))

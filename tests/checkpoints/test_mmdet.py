@@ -17,7 +17,8 @@ from nas.checkpoints.mmdet import prepare
 from nas.detectors.anchors import anchor_boxes, decode, to_corners
 from nas.detectors.convention import MMDET
 from nas.detectors.retinanet import RetinaNet
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 from search_spaces.errors import ConfigError
 
 SPINENET_49 = search_spaces.load("spinenet-49")

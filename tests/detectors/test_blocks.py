@@ -11,7 +11,7 @@ from torch import nn
 from nas.detectors.blocks import BatchNorm, block_group, drop_samples, initialise_kernel
 from nas.detectors.memory import keep_freed_memory
 from nas.detectors.scaling import PROXY
-from search_spaces.architecture import BlockSpec
+from search_spaces.block import BlockSpec
 
 
 def test_batch_norm_is_torchs() -> None:

@@ -10,7 +10,8 @@ import search_spaces
 from nas.detectors import PUBLISHED, Scaling, build_detector
 from nas.detectors.blocks import ConvNorm, block_group
 from nas.detectors.head_layers import SeparableConv
-from search_spaces.architecture import Architecture, BlockSpec
+from search_spaces.architecture import Architecture
+from search_spaces.block import BlockSpec
 
 TINY = Scaling(width=0.1, endpoints=8, head_channels=8, head_depth=1).resolved("retinanet")
 

@@ -12,7 +12,7 @@ from nas.detectors.blocks import ConvNorm
 from nas.detectors.convention import TPU
 from nas.detectors.resample import FanOut, feature_size, max_pool, pool_to, resample, resize_nearest
 from nas.detectors.scaling import PROXY
-from search_spaces.architecture import BlockSpec
+from search_spaces.block import BlockSpec
 
 
 @settings(max_examples=60, deadline=None)

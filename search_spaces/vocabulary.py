@@ -1,0 +1,56 @@
+"""The types of blocks that an architecture is made of: one frozen row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+SPINENET, MOBILE, RESNET_FPN = "spinenet", "mobile", "resnet-fpn"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockType:
+    """What is known of a block without building it.
+
+    Attributes:
+        name: as in an architecture file.
+        family: of the architectures that have such a block; the family decides on widths, stem and connections.
+        expansion: output channels over the width of the block's level; 0 where the level has no width of its own.
+        first_level: feature level at which a stem of such blocks begins.
+        alone: whether an architecture with such a block has no other type.
+        symbol: how it is drawn, ``rectangle`` or ``diamond``.
+        title: what a picture's legend calls it; None leaves it out.
+    """
+
+    name: str
+    family: str = SPINENET
+    expansion: int = 1
+    first_level: int = 2
+    alone: bool = False
+    symbol: str = "rectangle"
+    title: str | None = None
+
+
+BLOCK_TYPES: Mapping[str, BlockType] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            BlockType("bottleneck", expansion=4, title="bottleneck block"),
+            BlockType("residual", symbol="diamond", title="residual block"),
+            BlockType("mbconv", MOBILE, first_level=1, alone=True, title="inverted bottleneck block"),
+            BlockType("fpn", RESNET_FPN, expansion=0),
+        )
+    }
+)
+"""Name -> block type: ResNet's bottleneck and residual block (arXiv 1512.03385), the inverted bottleneck with
+squeeze-and-excite of SpineNet-mobile (SpineNet, appendix A), and a level of a feature pyramid (arXiv 1612.03144)."""
+
+SCALE_PERMUTED_TYPES = tuple(name for name, row in BLOCK_TYPES.items() if row.family == SPINENET)
+"""Types between which the paper's search chooses."""
+
+
+def family_of(block_types: set[str]) -> str:
+    """The family of an architecture with blocks of these types: the one that is not SpineNet's, if there is one."""
+    families = {BLOCK_TYPES[name].family for name in block_types}
+    return next((family for family in sorted(families) if family != SPINENET), SPINENET)
