@@ -16,7 +16,7 @@ from nas.detectors import (
     PUBLISHED,
     Cost,
     DetectionSettings,
-    Detector,
+    Network,
     Scaling,
     build_detector,
     cost,
@@ -24,8 +24,8 @@ from nas.detectors import (
     optimise,
 )
 from nas.detectors.build import load_published
-from nas.detectors.latency import Latency, find_device, measure_latency
-from nas.detectors.resample import Size, check_image_size
+from nas.detectors.inference.latency import Latency, find_device, measure_latency
+from nas.detectors.sizes import Size, check_image_size
 from nas.export.files import write_files
 from search_spaces.errors import ConfigError
 
@@ -66,7 +66,7 @@ def compile_architecture(config: Config) -> None:
         print(json.dumps(rows[0] if single else rows))
 
 
-def make_detector(name: str | None, config: Config) -> Detector:
+def make_detector(name: str | None, config: Config) -> Network:
     """The detector of a name or file, or of the weights; without values where it is not to be written.
 
     Raises:
@@ -83,7 +83,7 @@ def make_detector(name: str | None, config: Config) -> Detector:
         return build_detector(architecture, dataclasses.replace(scaling, **changed), head, classes)
 
 
-def _with_weights(name: str | None, changed: Mapping[str, Any], config: Config) -> Detector:
+def _with_weights(name: str | None, changed: Mapping[str, Any], config: Config) -> Network:
     path = str(config["weights"])
     detector = load_detector(path)
     own = {"head": detector.head_name, "classes": detector.classes, **dataclasses.asdict(detector.scaling)}
@@ -102,7 +102,7 @@ def _with_weights(name: str | None, changed: Mapping[str, Any], config: Config) 
     return detector
 
 
-def image_size_of(name: str | None, detector: Detector, config: Config) -> Size:
+def image_size_of(name: str | None, detector: Network, config: Config) -> Size:
     """(height, width) to count for.
 
     Raises:
@@ -120,7 +120,7 @@ def image_size_of(name: str | None, detector: Detector, config: Config) -> Size:
     return size
 
 
-def describe(name: str | None, detector: Detector, size: Size, counted: Cost, config: Config) -> dict[str, Any]:
+def describe(name: str | None, detector: Network, size: Size, counted: Cost, config: Config) -> dict[str, Any]:
     """A row of the table, and the JSON object."""
     row = {
         "architecture": name or str(config["weights"]),
@@ -161,7 +161,7 @@ def _numbers(row: Mapping[str, Any]) -> str:
     return f"{trainable:>14,} {statistics:>14,} {row['multiply_adds'] / 1e9:>14.3f} G"
 
 
-def measure(detector: Detector, size: Size, config: Config) -> Latency:
+def measure(detector: Network, size: Size, config: Config) -> Latency:
     """Latency and peak memory of the detector, or of its fast copy."""
     settings = {key: config[key] for key in ("batch", "precision", "device", "warmup", "runs", "postprocessing")}
     device = find_device(config["device"])

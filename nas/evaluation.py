@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from nas.datasets.augment import read_images
 from nas.datasets.dataset import DetectionData
-from nas.detectors import DetectionSettings, Detector
+from nas.detectors import DetectionSettings, Network, as_detector
 from search_spaces.errors import ConfigError
 
 METRICS = (
@@ -52,9 +51,8 @@ def coco_metrics(
     return {name: float(value) for name, value in zip(METRICS, evaluation.stats[: len(METRICS)])}
 
 
-@torch.no_grad()
 def evaluate(
-    detector: Detector,
+    network: Network,
     data: DetectionData,
     indices: Sequence[int],
     batch_size: int = 32,
@@ -63,10 +61,11 @@ def evaluate(
 ) -> dict[str, float]:
     """The twelve numbers of a detector on some images of a data set, in pixels of the original images.
 
-    The detector is put into evaluation mode and stays there.
+    Raises:
+        ConfigError: the network is no detector.
     """
+    detector = as_detector(network, "evaluation")
     device = next(detector.parameters()).device
-    detector.eval()
     found: list[Arrays] = []
     for first in range(0, len(indices), batch_size):
         batch = indices[first : first + batch_size]

@@ -18,6 +18,7 @@ from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
 from nas.detectors import PROXY, DetectionSettings, Scaling, build_detector, cost, keep_freed_memory
+from nas.detectors.backbones import FAMILIES
 from nas.evaluation import evaluate
 from nas.training.input import batches
 from nas.training.loop import OptimiserSettings, train
@@ -27,6 +28,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
 from search_spaces.errors import ConfigError
 from search_spaces.settings import build_settings
+from search_spaces.vocabulary import SPINENET
 
 DEVICE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "cpu": {"image_size": 96, "batch_size": 8, "steps": 500, "learning_rate": 0.003},
@@ -101,7 +103,7 @@ class DetectionProxy(Proxy):
         self.device = _find_device(settings.device)
         self.settings = resolve(settings, self.device.type)
         self.scaling = build_settings(Scaling, {**asdict(PROXY), **settings.scaling}, "proxy.scaling")
-        self.scaling.check_widths(set(range(MIN_BLOCK_LEVEL, MAX_BLOCK_LEVEL + 1)), "spinenet")
+        FAMILIES[SPINENET].check_widths(range(MIN_BLOCK_LEVEL, MAX_BLOCK_LEVEL + 1), self.scaling)
         self.optimiser = build_settings(OptimiserSettings, settings.optimiser, "proxy.optimiser")
         self.augment = build_settings(AugmentSettings, settings.augment, "proxy.augment")
         self.detection = build_settings(DetectionSettings, settings.detection, "proxy.detection")

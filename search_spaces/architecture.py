@@ -136,7 +136,7 @@ class Architecture:
         return cls.from_dict(data, where)
 
 
-NOTE_KEYS = frozenset({"name", "source", "scaling", "head", "classes", "search"})
+NOTE_KEYS = frozenset({"name", "source", "scaling", "resolved", "head", "classes", "search"})
 
 
 def load(path: str | Path) -> Architecture:

@@ -15,11 +15,12 @@ from nas.checkpoints import mmdet, model_garden, tpu
 from nas.checkpoints.infer import check_given, infer_scaling, infer_width
 from nas.checkpoints.model_garden import SUFFIX
 from nas.checkpoints.read import Arrays, read_tensorflow, read_torch
-from nas.checkpoints.slots import Slot, slots
-from nas.detectors.anchors import OCTAVES
 from nas.detectors.build import build_detector, load_published
-from nas.detectors.detector import Detector
-from nas.detectors.roi import BOX_SIZE
+from nas.detectors.convention import CONVENTIONS
+from nas.detectors.detector import Network
+from nas.detectors.heads.anchors import OCTAVES
+from nas.detectors.heads.region_heads import BOX_SIZE
+from nas.detectors.parts import Role, Weight
 from nas.detectors.scaling import Scaling
 from nas.detectors.weights import fill
 from search_spaces.architecture import Architecture
@@ -38,7 +39,8 @@ class Source:
         prepare: (arrays, head, epsilon of batch normalisation) -> arrays whose keys and channels :attr:`keys` knows.
         is_training_state: whether a key belongs to the training, not to the network.
         structure: (arrays, architecture, head) -> fields of the scaling that keys decide on.
-        keys: (arrays, architecture, head, repeats, slots) -> slot -> key.
+        keys: (arrays, architecture, head, repeats, roles) -> role -> key.
+        block_types: of the blocks that it may have.
         inclusive_pixels: as in :class:`nas.detectors.Scaling`.
         tensorflow: axes of kernels are in TensorFlow's order.
     """
@@ -48,7 +50,8 @@ class Source:
     prepare: Callable[[Arrays, str, float], Arrays]
     is_training_state: Callable[[str], bool]
     structure: Callable[[Arrays, Architecture, str], dict[str, Any]]
-    keys: Callable[[Arrays, Architecture, str, int, Iterable[str]], dict[str, str]]
+    keys: Callable[[Arrays, Architecture, str, int, Iterable[Role]], dict[Role, str]]
+    block_types: Iterable[str]
     inclusive_pixels: bool
     tensorflow: bool
 
@@ -65,6 +68,7 @@ SOURCES: Mapping[str, Source] = {
         model_garden.is_training_state,
         model_garden.structure,
         model_garden.keys,
+        (*model_garden.BLOCK_LAYERS, "fpn"),
         inclusive_pixels=False,
         tensorflow=True,
     ),
@@ -75,6 +79,7 @@ SOURCES: Mapping[str, Source] = {
         tpu.is_training_state,
         tpu.structure,
         tpu.keys,
+        (*tpu.BLOCK_LAYERS, "fpn"),
         inclusive_pixels=True,
         tensorflow=True,
     ),
@@ -85,6 +90,7 @@ SOURCES: Mapping[str, Source] = {
         mmdet.is_training_state,
         mmdet.structure,
         mmdet.keys,
+        tuple(mmdet.BLOCK_LAYERS),
         inclusive_pixels=True,
         tensorflow=False,
     ),
@@ -98,7 +104,7 @@ def convert(
     head: str = "retinanet",
     classes: int | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> Detector:
+) -> Network:
     """The detector in a checkpoint, in inference mode.
 
     Args:
@@ -138,38 +144,61 @@ def convert_arrays(
     classes: int | None = None,
     settings: Mapping[str, Any] | None = None,
     scaling: Scaling | None = None,
-) -> Detector:
+) -> Network:
     """:func:`convert` from arrays by key, training state left out."""
     origin, settings = SOURCES[source], settings or {}
     _check_settings(settings)
+    _check_block_types(source, architecture)
+    fields = origin.structure(arrays, architecture, head)
     scaling = dataclasses.replace(
-        scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels
+        scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels, **fields
     )
-    structure = origin.structure(arrays, architecture, head)
-    scaling = dataclasses.replace(scaling, **structure)
-    for _ in range(2):  # which blocks have a projection depends on the width, and with it how layers are numbered
-        places = slots(_skeleton(architecture, scaling, head))
-        keys = origin.keys(arrays, architecture, head, scaling.repeats, places)
-        values = {
-            slot: _to_ours(arrays[key], places[slot].kind) if origin.tensorflow else arrays[key]
-            for slot, key in keys.items()
-            if key in arrays
-        }
-        shapes = {slot: value.shape for slot, value in values.items()}
-        try:
-            scaling = dataclasses.replace(scaling, width=infer_width(shapes, architecture))
-        except KeyError:  # a block without a weight: the list tells more than the block
-            _check_complete(arrays, keys)
-            raise
+    # Which of the stem's blocks have a projection depends on the width, and the other blocks tell that.
+    weights, keys = _place(origin, arrays, architecture, head, scaling)
+    width = infer_width(_shapes(origin, arrays, weights, keys), architecture)
+    if width is not None:
+        scaling = dataclasses.replace(scaling, width=width)
+        weights, keys = _place(origin, arrays, architecture, head, scaling)
     _check_complete(arrays, keys)
-    anchors = len(scaling.rules.aspect_ratios) * (OCTAVES if head == "retinanet" else 1)
-    inferred, found_classes = infer_scaling(shapes, architecture, head, anchors)
-    fields = {**structure, **inferred}
+    anchors = len(CONVENTIONS[origin.convention].aspect_ratios) * (OCTAVES if head == "retinanet" else 1)
+    inferred, found_classes = infer_scaling(_shapes(origin, arrays, weights, keys), architecture, head, anchors)
+    fields |= inferred
     check_given({**settings, "classes": classes}, {**fields, "classes": found_classes}, architecture)
     scaling = dataclasses.replace(scaling, **{**fields, **settings})
-    detector = build_detector(architecture, scaling, head, found_classes)
-    fill(detector, _state(detector, slots(detector), values), "of the checkpoint")
-    return detector.eval()
+    network = build_detector(architecture, scaling, head, found_classes)
+    weights = dict(network.roles())
+    values = {role: _to_ours(origin, arrays[key], weights[role].axes) for role, key in keys.items()}
+    fill(network, _state(network, weights, values), "of the checkpoint")
+    return network.eval()
+
+
+def _check_block_types(source: str, architecture: Architecture) -> None:
+    known = SOURCES[source].block_types
+    for index, node in enumerate(architecture.nodes):
+        if node.block_type not in known:
+            raise ConfigError(
+                f"block {index} is of type {node.block_type}, which no checkpoint of {source} has; "
+                f"it has: {', '.join(known)}."
+            )
+
+
+def _place(
+    origin: Source, arrays: Arrays, architecture: Architecture, head: str, scaling: Scaling
+) -> tuple[dict[Role, Weight], dict[Role, str]]:
+    """The weights of a detector of this structure by role, and the key of each; nothing but the width need be right."""
+    with torch.device("meta"):  # without memory
+        skeleton = build_detector(architecture, dataclasses.replace(scaling, alpha=1.0), head)
+    weights = dict(skeleton.roles())
+    return weights, origin.keys(arrays, architecture, head, scaling.repeats, weights)
+
+
+def _shapes(
+    origin: Source, arrays: Arrays, weights: Mapping[Role, Weight], keys: Mapping[Role, str]
+) -> dict[Role, tuple[int, ...]]:
+    """Shapes in this project's order of axes, of what the checkpoint has."""
+    return {
+        role: _to_ours(origin, arrays[key], weights[role].axes).shape for role, key in keys.items() if key in arrays
+    }
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
@@ -181,15 +210,9 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
             )
 
 
-def _skeleton(architecture: Architecture, scaling: Scaling, head: str) -> Detector:
-    """A detector of the right structure, of whatever channels but the width's, without memory."""
-    with torch.device("meta"):
-        return build_detector(architecture, dataclasses.replace(scaling, alpha=1.0), head)
-
-
-def _check_complete(arrays: Arrays, keys: Mapping[str, str]) -> None:
+def _check_complete(arrays: Arrays, keys: Mapping[Role, str]) -> None:
     unplaced = sorted(set(arrays) - set(keys.values()))
-    empty = sorted(slot for slot, key in keys.items() if key not in arrays)
+    empty = sorted(str(role) for role, key in keys.items() if key not in arrays)
     if unplaced or empty:
         raise ConfigError(
             f"checkpoint: it is of another architecture or head than the one given; "
@@ -202,42 +225,45 @@ def _listed(names: list[str], what: str, lack: str) -> str:
     return f"{len(names)} {what} without a {lack}" + (f": {', '.join(names)}" if names else "")
 
 
-def _to_ours(value: np.ndarray, kind: str) -> np.ndarray:
-    """TensorFlow's order of axes to PyTorch's."""
-    if value.ndim != {"vector": 1, "dense": 2, "roi_dense": 2}.get(kind, 4):
-        return value  # of another layer; its shape will be named
-    if kind in ("conv", "transposed"):  # [h, w, in, out] -> [out, in, h, w]; transposed with in and out exchanged
+def _to_ours(origin: Source, value: np.ndarray, axes: str) -> np.ndarray:
+    """A source's order of axes to PyTorch's."""
+    if not origin.tensorflow or value.ndim != {"vector": 1, "dense": 2, "roi_dense": 2}.get(axes, 4):
+        return value  # in PyTorch's order, or of another layer: then its shape will be named
+    if axes in ("conv", "transposed"):  # [h, w, in, out] -> [out, in, h, w]; transposed with in and out exchanged
         return value.transpose(3, 2, 0, 1)
-    if kind == "depthwise":  # [h, w, channels, 1]
+    if axes == "depthwise":  # [h, w, channels, 1]
         return value.transpose(2, 3, 0, 1)
-    if kind == "roi_dense" and len(value) % BOX_SIZE**2 == 0:  # [7 * 7 * channels, out] -> [out, channels * 7 * 7]
+    if axes == "roi_dense" and len(value) % BOX_SIZE**2 == 0:  # [7 * 7 * channels, out] -> [out, channels * 7 * 7]
         crops = value.reshape(BOX_SIZE, BOX_SIZE, -1, value.shape[1])
         return crops.transpose(3, 2, 0, 1).reshape(value.shape[1], -1)
-    return value.transpose() if kind == "dense" else value
+    return value.transpose() if axes == "dense" else value
 
 
-def _state(detector: Detector, places: Mapping[str, Slot], values: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """A state dictionary from the slots; the parts of a fused layer are joined in their order.
+def _state(
+    network: Network, weights: Mapping[Role, Weight], values: Mapping[Role, np.ndarray]
+) -> dict[str, torch.Tensor]:
+    """A state dictionary from values by role; the rows of a fused layer are joined in their order.
 
     Raises:
         ConfigError: shapes differ; the sentence lists the first ones.
     """
-    expected = detector.state_dict()
-    parts: dict[str, list[tuple[int, np.ndarray]]] = {}
+    expected = network.state_dict()
+    pieces: dict[str, list[tuple[int, np.ndarray]]] = {}
     wrong = []
-    for name, slot in places.items():
-        rows = expected[slot.key].shape[0] if slot.first is None or slot.last is None else slot.last - slot.first
-        shape = (rows, *expected[slot.key].shape[1:])
-        if values[name].shape != shape:
-            wrong.append(f"{name} {list(values[name].shape)} instead of {list(shape)}")
-        parts.setdefault(slot.key, []).append((slot.first or 0, values[name]))
+    for role, weight in weights.items():
+        place = expected[weight.key]
+        rows = place.shape[0] if weight.first is None or weight.last is None else weight.last - weight.first
+        shape = (rows, *place.shape[1:])
+        if values[role].shape != shape:
+            wrong.append(f"{role} {list(values[role].shape)} instead of {list(shape)}")
+        pieces.setdefault(weight.key, []).append((weight.first or 0, values[role]))
     if wrong:
         raise ConfigError(
             f"checkpoint: {len(wrong)} of its weights have other shapes than those of the architecture given: "
             f"{', '.join(wrong[:SHOWN])}{', ...' if len(wrong) > SHOWN else ''}."
         )
     state = {}
-    for key, pieces in parts.items():
-        ordered = [value for _, value in sorted(pieces, key=lambda piece: piece[0])]
+    for key, rows_of_key in pieces.items():
+        ordered = [value for _, value in sorted(rows_of_key, key=lambda piece: piece[0])]
         state[key] = torch.from_numpy(np.ascontiguousarray(np.concatenate(ordered)))
     return state

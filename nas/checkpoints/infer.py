@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from nas.detectors.scaling import BOTTLENECK_EXPANSION, LEVEL_WIDTHS
+from nas.detectors.backbones import FAMILIES
+from nas.detectors.backbones.blocks import BLOCKS
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.vocabulary import BLOCK_TYPES
 
-Shapes = Mapping[str, Sequence[int]]
+Shapes = Mapping[Role, Sequence[int]]
 NICE_DIGITS = 6
 
 
@@ -18,49 +22,51 @@ def infer_scaling(shapes: Shapes, architecture: Architecture, head: str, anchors
     """Fields of the scaling that shapes decide on, and the number of classes.
 
     Args:
-        shapes: slot (see :mod:`nas.checkpoints.slots`) -> shape, in this project's order of axes.
+        shapes: role -> shape, in this project's order of axes.
         anchors: at a position, in the head.
 
     Raises:
         ConfigError: no one width or alpha gives all the shapes.
     """
     fields: dict[str, Any] = {"width": infer_width(shapes, architecture)}
-    if architecture.family == "spinenet":
+    if FAMILIES[architecture.family].narrows:
         fields["alpha"] = _alpha(shapes, architecture)
     level = min(architecture.outputs)
-    endpoint = f"pyramid.lateral{level}.kernel" if architecture.family == "resnet-fpn" else f"endpoint{level}.kernel"
-    fields["endpoints"] = shapes[endpoint][0]
+    ends = (Role("endpoint", part="kernel", level=level), Role("pyramid", "lateral", "kernel", level=level))
+    fields["endpoints"] = next(shapes[end][0] for end in ends if end in shapes)
     if head == "retinanet":
-        if (channels := _rows(shapes, "class_tower.conv0")) is not None:
+        if (channels := _rows(shapes, Role("class_tower", "conv", index=0))) is not None:
             fields["head_channels"] = channels
-        return fields, (_rows(shapes, "class_predictor") or anchors) // anchors
-    fields["head_channels"] = _rows(shapes, "rpn_tower.conv0")
-    fields["fc_channels"] = _rows(shapes, "box_head.fc")
-    return fields, _rows(shapes, "box_class_predictor") or 0
+        return fields, (_rows(shapes, Role("class_predictor")) or anchors) // anchors
+    fields["head_channels"] = _rows(shapes, Role("rpn_tower", "conv", index=0))
+    fields["fc_channels"] = _rows(shapes, Role("box_head", "fc"))
+    return fields, _rows(shapes, Role("box_class_predictor")) or 0
 
 
-def _rows(shapes: Shapes, role: str) -> int | None:
+def _rows(shapes: Shapes, layer: Role) -> int | None:
     """Output channels of a convolution, plain or separable."""
-    shape = shapes.get(f"{role}.pointwise.kernel", shapes.get(f"{role}.kernel"))
+    plain, separable = (replace(layer, part="kernel", factor=factor) for factor in ("", "pointwise"))
+    shape = shapes.get(separable, shapes.get(plain))
     return None if shape is None else shape[0]
 
 
-def infer_width(shapes: Shapes, architecture: Architecture) -> float:
-    """The roundest width whose products, rounded down, are the channels of all blocks, the stem's apart.
+def infer_width(shapes: Shapes, architecture: Architecture) -> float | None:
+    """The roundest width whose products, rounded down, are the channels of all blocks; None where one has no shape.
+
+    The stem's blocks count only where there are no others.
 
     Raises:
         ConfigError: no width gives them all.
     """
+    blocks = [index for index in architecture.live_nodes if architecture.nodes[index].block_type in BLOCKS]
     found = []
-    for index in architecture.live_nodes:
+    for index in [index for index in blocks if index >= len(architecture.stem)] or blocks:
         node = architecture.nodes[index]
-        if node.block_type == "fpn" or (index < len(architecture.stem) and architecture.family != "resnet-fpn"):
-            continue
-        last = {"bottleneck": "expand", "residual": "second", "mbconv": "project"}[node.block_type]
-        channels = shapes[f"node{index}.block0.{last}.kernel"][0]
-        if node.block_type == "bottleneck":
-            channels //= BOTTLENECK_EXPANSION
-        found.append((LEVEL_WIDTHS[architecture.family][node.level], channels))
+        unit = BLOCKS[node.block_type]
+        shape = shapes.get(Role("block", unit.last, "kernel", node=index, index=0))
+        if shape is None:
+            return None
+        found.append((FAMILIES[architecture.family].widths[node.level], shape[0] // unit.expansion))
     return _roundest(found, "width")
 
 
@@ -68,9 +74,8 @@ def _alpha(shapes: Shapes, architecture: Architecture) -> float:
     found = []
     for index in architecture.live_nodes[len(architecture.stem) :]:
         for parent in architecture.nodes[index].parents:
-            narrow, channels = shapes[f"connection{parent}-{index}.narrow.kernel"][:2]
-            bottleneck = architecture.nodes[parent].block_type == "bottleneck"
-            found.append((channels // BOTTLENECK_EXPANSION if bottleneck else channels, narrow))
+            narrow, channels = shapes[Role("connection", "narrow", "kernel", node=index, parent=parent)][:2]
+            found.append((channels // BLOCK_TYPES[architecture.nodes[parent].block_type].expansion, narrow))
     return _roundest(found, "alpha")
 
 
@@ -96,7 +101,7 @@ def check_given(given: Mapping[str, Any], found: Mapping[str, Any], architecture
     Raises:
         ConfigError: a value does not; the sentence names both.
     """
-    widths = LEVEL_WIDTHS[architecture.family].values()
+    widths = FAMILIES[architecture.family].widths.values()
     bases = {"width": list(widths), "alpha": [int(base * found["width"]) for base in widths]}
     for name, value in given.items():
         if value is None or name not in found:

@@ -5,15 +5,16 @@ of one depth follow the order in which a depth-first walk from the outputs first
 the graph of layers as TF Model Garden creates it, one node for every Keras layer and every TensorFlow operation on the
 way, and sort it likewise. Widths, alpha and activation do not matter; repeats, wiring and merges do.
 
-Roles are those of :mod:`nas.checkpoints.slots`; a block is one layer, and batch normalisation is a layer of its own
-with the role ``<role>.norm``.
+A layer is a :class:`nas.detectors.parts.Role` without a part; a block is one layer, and batch normalisation is a layer
+of its own, with the part ``norm``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 
 UPSAMPLING = 5  # operations on the longest path through TF Model Garden's nearest-neighbour up-sampling
@@ -24,68 +25,69 @@ class Layer:
     """One node of the graph: its inputs in order, and its role if it has weights."""
 
     inputs: tuple[Layer, ...]
-    role: str | None = None
+    role: Role | None = None
 
 
-def spinenet_order(architecture: Architecture, repeats: int) -> list[str]:
+def spinenet_order(architecture: Architecture, repeats: int) -> list[Role]:
     """Roles of SpineNet's layers with weights; the N-th is that of ``layer_with_weights-N``."""
-    layer = _plain(_convolve(Layer(()), "stem"), 2)  # activation, pooling
+    layer = _plain(_convolve(Layer(()), Role("stem")), 2)  # activation, pooling
     nodes: list[Layer] = []
     for index in range(len(architecture.stem)):
-        layer = _group(layer, f"node{index}", repeats)
+        layer = _group(layer, index, repeats)
         nodes.append(layer)
     for index in range(len(architecture.stem), len(architecture.nodes)):
         node = architecture.nodes[index]
         parts = [
-            _connection(nodes[parent], f"connection{parent}-{index}", architecture.nodes[parent].level, node.level)
+            _connection(nodes[parent], _between(parent, index), architecture.nodes[parent].level, node.level)
             for parent in node.parents
         ]
         added = Layer((*parts, *(nodes[source] for source in _merged(architecture, index))))
-        nodes.append(_group(_plain(added, 1), f"node{index}", repeats))
+        nodes.append(_group(_plain(added, 1), index, repeats))
     return _weighted(_endpoints(architecture, nodes))
 
 
-def mobile_order(architecture: Architecture) -> list[str]:
-    """The same for SpineNet-mobile, whose sums are pairwise and whose groups hold one block."""
-    layer = _plain(_convolve(Layer(()), "stem"), 1)
+def mobile_order(architecture: Architecture, repeats: int) -> list[Role]:
+    """The same for SpineNet-mobile, whose sums are pairwise; its groups hold one block each."""
+    layer = _plain(_convolve(Layer(()), Role("stem")), 1)
     nodes: list[Layer] = []
     for index in range(len(architecture.stem)):
-        layer = _group(layer, f"node{index}", 1)
+        layer = _group(layer, index, 1)
         nodes.append(layer)
     for index in range(len(architecture.stem), len(architecture.nodes)):
         node = architecture.nodes[index]
         parts = [
-            _mobile_connection(
-                nodes[parent], f"connection{parent}-{index}", node.level - architecture.nodes[parent].level
-            )
+            _mobile_connection(nodes[parent], _between(parent, index), node.level - architecture.nodes[parent].level)
             for parent in node.parents
         ]
         total, *others = (*parts, *(nodes[source] for source in _merged(architecture, index)))
         for other in others:
             total = Layer((total, other))
-        nodes.append(_group(_plain(total, 1), f"node{index}", 1))
+        nodes.append(_group(_plain(total, 1), index, 1))
     return _weighted(_endpoints(architecture, nodes))
 
 
-def resnet_order(architecture: Architecture) -> list[str]:
-    """The same for ResNet: a chain."""
-    return ["stem", "stem.norm", *(f"node{index}.block0" for index in range(len(architecture.stem)))]
+def resnet_order(architecture: Architecture, repeats: int) -> list[Role]:
+    """The same for ResNet: a chain, in which a node holds one block."""
+    stem = Role("stem")
+    return [stem, _norm(stem), *(Role("block", node=index, index=0) for index in range(len(architecture.stem)))]
 
 
-def pyramid_order(architecture: Architecture) -> list[str]:
+def pyramid_order(architecture: Architecture) -> list[Role]:
     """The same for the feature pyramid, which is a Keras model of its own."""
     low, high = architecture.min_level, architecture.max_level
     top = min(max(node.level for node in architecture.stem), high)
-    lateral = {level: Layer((Layer(()),), f"pyramid.lateral{level}") for level in range(low, top + 1)}
+    lateral = {level: Layer((Layer(()),), Role("pyramid", "lateral", level=level)) for level in range(low, top + 1)}
     features = {top: lateral[top]}
     for level in range(top - 1, low - 1, -1):
         features[level] = Layer((_plain(features[level + 1], UPSAMPLING), lateral[level]))
     for level in range(low, top + 1):
-        features[level] = Layer((features[level],), f"pyramid.smooth{level}")
+        features[level] = Layer((features[level],), Role("pyramid", "smooth", level=level))
     for level in range(top + 1, high + 1):
         below = features[level - 1] if level == top + 1 else _plain(features[level - 1], 1)
-        features[level] = Layer((below,), f"pyramid.coarser{level}")
-    return _weighted([Layer((features[level],), f"pyramid.norm{level}.norm") for level in range(low, high + 1)])
+        features[level] = Layer((below,), Role("pyramid", "coarser", level=level))
+    return _weighted(
+        [Layer((features[level],), _norm(Role("pyramid", "norm", level=level))) for level in range(low, high + 1)]
+    )
 
 
 def sort_layers(outputs: Sequence[Layer]) -> list[Layer]:
@@ -110,7 +112,7 @@ def sort_layers(outputs: Sequence[Layer]) -> list[Layer]:
     return sorted(met, key=lambda layer: (-depths[layer], met[layer]))
 
 
-def _weighted(outputs: Sequence[Layer]) -> list[str]:
+def _weighted(outputs: Sequence[Layer]) -> list[Role]:
     return [layer.role for layer in sort_layers(outputs) if layer.role is not None]
 
 
@@ -121,30 +123,41 @@ def _plain(layer: Layer, count: int) -> Layer:
     return layer
 
 
-def _convolve(layer: Layer, role: str) -> Layer:
-    return Layer((Layer((layer,), role),), f"{role}.norm")
+def _norm(layer: Role) -> Role:
+    """The batch normalisation behind a layer."""
+    return replace(layer, part="norm")
 
 
-def _group(layer: Layer, role: str, repeats: int) -> Layer:
+def _between(parent: int, node: int) -> Role:
+    """A connection; its layers are still to be named."""
+    return Role("connection", node=node, parent=parent)
+
+
+def _convolve(layer: Layer, role: Role) -> Layer:
+    return Layer((Layer((layer,), role),), _norm(role))
+
+
+def _group(layer: Layer, node: int, repeats: int) -> Layer:
     """The blocks of a node and the identity that ends them."""
     for repeat in range(repeats):
-        layer = Layer((layer,), f"{role}.block{repeat}")
+        layer = Layer((layer,), Role("block", node=node, index=repeat))
     return _plain(layer, 1)
 
 
-def _connection(layer: Layer, role: str, level: int, target: int) -> Layer:
-    layer = _plain(_convolve(layer, f"{role}.narrow"), 1)
+def _connection(layer: Layer, role: Role, level: int, target: int) -> Layer:
+    layer = _plain(_convolve(layer, replace(role, layer="narrow")), 1)
     if level < target:
-        layer = _plain(_convolve(layer, f"{role}.down"), 1 + target - level - 1)  # activation, poolings
+        layer = _convolve(layer, replace(role, layer="down"))
+        layer = _plain(layer, 1 + target - level - 1)  # activation, poolings
     elif level > target:
         layer = _plain(layer, UPSAMPLING)
-    return _convolve(layer, f"{role}.widen")
+    return _convolve(layer, replace(role, layer="widen"))
 
 
-def _mobile_connection(layer: Layer, role: str, down: int) -> Layer:
+def _mobile_connection(layer: Layer, role: Role, down: int) -> Layer:
     for at in range(down):
-        layer = _plain(_convolve(layer, f"{role}.down{at}"), 1)
-    return _convolve(_plain(layer, UPSAMPLING) if down < 0 else layer, f"{role}.widen")
+        layer = _plain(_convolve(layer, replace(role, layer="down", index=at)), 1)
+    return _convolve(_plain(layer, UPSAMPLING) if down < 0 else layer, replace(role, layer="widen"))
 
 
 def _merged(architecture: Architecture, index: int) -> Iterable[int]:
@@ -152,4 +165,7 @@ def _merged(architecture: Architecture, index: int) -> Iterable[int]:
 
 
 def _endpoints(architecture: Architecture, nodes: Sequence[Layer]) -> list[Layer]:
-    return [_plain(_convolve(nodes[index], f"endpoint{level}"), 1) for level, index in architecture.outputs.items()]
+    return [
+        _plain(_convolve(nodes[index], Role("endpoint", level=level)), 1)
+        for level, index in architecture.outputs.items()
+    ]

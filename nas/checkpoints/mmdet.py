@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 
 from nas.checkpoints.read import Arrays
-from nas.detectors.anchors import OCTAVES
 from nas.detectors.convention import MMDET
+from nas.detectors.heads.anchors import OCTAVES
+from nas.detectors.layers import NORM_KEYS as NORM_NAMES
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
 RATIOS = len(MMDET.aspect_ratios)
 BOX_ORDER = (1, 0, 3, 2)  # dx, dy, dw, dh -> ty, tx, th, tw
 BACKGROUND_BIAS = -4.59511985013459  # -log(99), as in an untrained detector; no detection depends on it
-NORM_NAMES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+PARTS = {"kernel": "weight", "bias": "bias", **NORM_NAMES}
 BLOCK_LAYERS = {
     "bottleneck": {"reduce": ("conv1", "bn1"), "conv": ("conv2", "bn2"), "expand": ("conv3", "bn3")},
     "residual": {"first": ("conv1", "bn1"), "second": ("conv2", "bn2")},
@@ -33,17 +35,21 @@ BLOCK_LAYERS = {
 CONNECTION_LAYERS = {"narrow": "squeeze_conv", "down": "downsample_conv", "widen": "expand_conv"}
 TOWERS = {"class_tower": "cls_convs", "box_tower": "reg_convs"}
 LAYERS = {
-    "class_predictor": "bbox_head.retina_cls",
-    "box_predictor": "bbox_head.retina_reg",
-    "rpn_tower.conv0": "rpn_head.rpn_conv",
-    "rpn_class_predictor": "rpn_head.rpn_cls",
-    "rpn_box_predictor": "rpn_head.rpn_reg",
-    "box_head.fc": "bbox_head.shared_fcs.0",
-    "box_class_predictor": "bbox_head.fc_cls",
-    "box_box_predictor": "bbox_head.fc_reg",
-    "mask_head.deconv": "mask_head.upsample",
-    "mask_predictor": "mask_head.conv_logits",
+    ("class_predictor", ""): "bbox_head.retina_cls",
+    ("box_predictor", ""): "bbox_head.retina_reg",
+    ("rpn_tower", "conv"): "rpn_head.rpn_conv",
+    ("rpn_tower", "norm"): "rpn_head.rpn_conv.bn",
+    ("rpn_class_predictor", ""): "rpn_head.rpn_cls",
+    ("rpn_box_predictor", ""): "rpn_head.rpn_reg",
+    ("box_head", "fc"): "bbox_head.shared_fcs.0",
+    ("box_head", "fc_norm"): "bbox_head.shared_fcs.0.bn",
+    ("box_class_predictor", ""): "bbox_head.fc_cls",
+    ("box_box_predictor", ""): "bbox_head.fc_reg",
+    ("mask_head", "deconv"): "mask_head.upsample",
+    ("mask_head", "deconv_norm"): "mask_head.upsample.bn",
+    ("mask_predictor", ""): "mask_head.conv_logits",
 }
+"""(module, layer) of a role -> layer of a head."""
 IDENTITY_NORMS = {  # layer without batch normalisation -> channels' axis of its kernel
     "rpn_head.rpn_conv": 0,
     "bbox_head.shared_fcs.0": 0,
@@ -142,7 +148,7 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     Raises:
         ConfigError: the ports have no such backbone.
     """
-    if architecture.family != "spinenet" or len(architecture.stem) != 2:
+    if len(architecture.stem) != 2 or any(node.block_type not in BLOCK_LAYERS for node in architecture.nodes):
         raise ConfigError("checkpoint: the mmdetection ports hold SpineNet alone; give one of its architectures.")
     _check_merges(architecture)
     blocks = {found[1] for key in arrays if (found := re.match(r"backbone\.scale_permuted_blocks\.0\.(\d+)\.", key))}
@@ -174,45 +180,41 @@ def _check_merges(architecture: Architecture) -> None:
             consumed[parent] = min(index, consumed.get(parent, index))
 
 
-def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
-    """Slot -> name in the state dictionary."""
-    return {slot: _key(slot, architecture) for slot in slots}
+def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, roles: Iterable[Role]) -> dict[Role, str]:
+    """Role -> name in the state dictionary."""
+    return {role: f"{_module(role, architecture)}.{PARTS[role.part]}" for role in roles}
 
 
-def _key(slot: str, architecture: Architecture) -> str:
-    role, part = slot.rsplit(".", 1)
-    name = NORM_NAMES.get(part, {"kernel": "weight", "bias": "bias"}.get(part, part))
-    if role in LAYERS:
-        return f"{LAYERS[role]}.{name}"
-    if re.fullmatch(r"rpn_tower\.norm0\.\d+", role):
-        return f"rpn_head.rpn_conv.bn.{name}"
-    if role in ("box_head.fc_norm", "mask_head.deconv_norm"):
-        return f"{LAYERS[role.removesuffix('_norm')]}.bn.{name}"
-    if region := re.fullmatch(r"(box_head|mask_head)\.(conv|norm)(\d+)", role):
-        return f"{REGION_TOWERS[region[1]]}.{region[3]}.{'conv' if region[2] == 'conv' else 'bn'}.{name}"
-    if tower := re.fullmatch(r"(class_tower|box_tower)\.(conv|norm)(\d+)(?:\.(\d+))?", role):
-        level = int(tower[4]) - architecture.min_level if tower[4] else 0
-        layer = "conv" if tower[2] == "conv" else "bn"
-        return f"bbox_head.{TOWERS[tower[1]]}.{level}.{tower[3]}.{layer}.{name}"
-    if block := re.fullmatch(r"node(\d+)\.block(\d+)\.(.+)", role):
-        return _block_key(int(block[1]), block[2], block[3], part, architecture) + f".{name}"
-    module = "bn" if part in NORM_NAMES else "conv"
-    if role == "stem":
-        return f"backbone.conv1.{module}.{name}"
-    if role.startswith("endpoint"):
-        return f"backbone.endpoint_convs.{role.removeprefix('endpoint')}.{module}.{name}"
-    connection = re.fullmatch(r"connection(\d+)-(\d+)\.(.+)", role)
-    assert connection is not None, role
-    index = int(connection[2])
-    position = architecture.nodes[index].parents.index(int(connection[1]))
-    number = index - len(architecture.stem)
-    return f"backbone.merge_ops.{number}.resample_ops.{position}.{CONNECTION_LAYERS[connection[3]]}.{module}.{name}"
+def _module(role: Role, architecture: Architecture) -> str:
+    """What the module that a role's tensor belongs to is called."""
+    if (role.module, role.layer) in LAYERS:
+        return LAYERS[role.module, role.layer]
+    kind = "bn" if role.part in NORM_NAMES else "conv"
+    if role.module in REGION_TOWERS:
+        return f"{REGION_TOWERS[role.module]}.{role.index}.{kind}"
+    if role.module in TOWERS:
+        level = 0 if role.level is None else role.level - architecture.min_level
+        return f"bbox_head.{TOWERS[role.module]}.{level}.{role.index}.{kind}"
+    if role.module == "block":
+        return _block_module(role, architecture)
+    if role.module == "connection":
+        return f"{_connection_module(role, architecture)}.{kind}"
+    return f"backbone.endpoint_convs.{role.level}.{kind}" if role.module == "endpoint" else f"backbone.conv1.{kind}"
 
 
-def _block_key(index: int, repeat: str, layer: str, part: str, architecture: Architecture) -> str:
-    first = len(architecture.stem)
-    group = f"init_block{index + 1}" if index < first else f"scale_permuted_blocks.{index - first}"
-    if layer == "projection":
-        return f"backbone.{group}.{repeat}.downsample.{1 if part in NORM_NAMES else 0}"
-    convolution, norm = BLOCK_LAYERS[architecture.nodes[index].block_type][layer]
-    return f"backbone.{group}.{repeat}.{norm if part in NORM_NAMES else convolution}"
+def _connection_module(role: Role, architecture: Architecture) -> str:
+    assert role.node is not None
+    assert role.parent is not None
+    position = architecture.nodes[role.node].parents.index(role.parent)
+    number = role.node - len(architecture.stem)
+    return f"backbone.merge_ops.{number}.resample_ops.{position}.{CONNECTION_LAYERS[role.layer]}"
+
+
+def _block_module(role: Role, architecture: Architecture) -> str:
+    assert role.node is not None
+    first, is_norm = len(architecture.stem), role.part in NORM_NAMES
+    group = f"init_block{role.node + 1}" if role.node < first else f"scale_permuted_blocks.{role.node - first}"
+    if role.layer == "projection":
+        return f"backbone.{group}.{role.index}.downsample.{1 if is_norm else 0}"
+    convolution, norm = BLOCK_LAYERS[architecture.nodes[role.node].block_type][role.layer]
+    return f"backbone.{group}.{role.index}.{norm if is_norm else convolution}"

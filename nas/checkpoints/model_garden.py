@@ -6,14 +6,17 @@ Two layouts exist: ``Checkpoint(model=model)`` and the trainer's, which names ba
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.checkpoints.keras_order import mobile_order, pyramid_order, resnet_order, spinenet_order
 from nas.checkpoints.read import Arrays
 from nas.checkpoints.tensorflow_keys import NORM_NAMES, count, structure_fields
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.vocabulary import MOBILE, RESNET_FPN, SPINENET
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 BLOCK_LAYERS = {
@@ -22,10 +25,7 @@ BLOCK_LAYERS = {
     "mbconv": {"expand": ("_conv0", "_norm0"), "depthwise": ("_conv1", "_norm1"), "project": ("_conv2", "_norm2")},
 }
 SHORTCUT = ("_shortcut", "_norm0")
-HEADS = {
-    "retinanet": {"class_tower": ("head", "_cls"), "box_tower": ("head", "_box")},
-    "mask_rcnn": {"rpn_tower": ("rpn_head", "")},
-}
+TOWERS = {"class_tower": "head/_cls", "box_tower": "head/_box", "rpn_tower": "rpn_head/"}
 PREDICTORS = {
     "class_predictor": "head/_classifier",
     "box_predictor": "head/_box_regressor",
@@ -35,6 +35,42 @@ PREDICTORS = {
     "box_box_predictor": "detection_head/_box_regressor",
     "mask_predictor": "mask_head/_mask_regressor",
 }
+REGION_HEADS = {"box_head": "detection_head", "mask_head": "mask_head"}
+REGION_LAYERS = {
+    "conv": "_convs/{}",
+    "norm": "_conv_norms/{}",
+    "fc": "_fcs/0",
+    "fc_norm": "_fc_norms/0",
+    "deconv": "_deconv",
+    "deconv_norm": "_deconv_bn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the backbones of a family are stored.
+
+    Attributes:
+        first: first convolution of a block.
+        order: (architecture, repeats) -> roles of the backbone's layers, as Keras numbers them.
+        decoder: architecture -> the same of the decoder, a model of its own; None: there is none.
+        stem: levels of the only stem that is built; None: any.
+        repeats: whether a node may hold several blocks.
+    """
+
+    first: str
+    order: Callable[[Architecture, int], list[Role]]
+    decoder: Callable[[Architecture], list[Role]] | None = None
+    stem: tuple[int, ...] | None = None
+    repeats: bool = True
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    SPINENET: Layout("_conv1", spinenet_order, stem=(2, 2)),
+    MOBILE: Layout("_conv0", mobile_order, stem=(1, 2), repeats=False),
+    RESNET_FPN: Layout("_conv1", resnet_order, decoder=pyramid_order),
+}
+"""Family -> layout."""
 
 
 def is_training_state(key: str) -> bool:
@@ -51,9 +87,9 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
         ConfigError: the checkpoint is not one of TF Model Garden's detectors with this head.
     """
     prefixes = _prefixes(arrays, architecture, head)
-    first = "_conv0" if architecture.family == "mobile" else "_conv1"
+    first = LAYOUTS[architecture.family].first
     blocks = count(arrays, rf"{re.escape(prefixes['backbone'])}layer_with_weights-(\d+)/{first}/kernel")
-    nodes = len(architecture.stem) if architecture.family == "resnet-fpn" else len(architecture.live_nodes)
+    nodes = sum(architecture.nodes[index].block_type in BLOCK_LAYERS for index in architecture.live_nodes)
     if blocks == 0 or blocks % nodes:
         raise ConfigError(
             f"checkpoint: it has {blocks} blocks of the architecture's kind, the architecture {nodes}; give the "
@@ -68,100 +104,76 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     return structure_fields(arrays, blocks // nodes, depth, mask, rpn)
 
 
-def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
-    """Slot -> key in the checkpoint."""
+def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, roles: Iterable[Role]) -> dict[Role, str]:
+    """Role -> key in the checkpoint."""
     prefixes = _prefixes(arrays, architecture, head)
     layers = _layer_numbers(architecture, repeats)
-    return {slot: _key(slot, architecture, prefixes, layers) + SUFFIX for slot in slots}
+    return {role: _key(role, architecture, prefixes, layers) + SUFFIX for role in roles}
 
 
-def _layer_numbers(architecture: Architecture, repeats: int) -> dict[str, tuple[str, int]]:
-    """Role of a layer -> (part of the model, N)."""
-    if architecture.family == "resnet-fpn":
-        numbers = {role: ("backbone", at) for at, role in enumerate(resnet_order(architecture))}
-        return numbers | {role: ("decoder", at) for at, role in enumerate(pyramid_order(architecture))}
-    _check_buildable(architecture, repeats)
-    order = mobile_order(architecture) if architecture.family == "mobile" else spinenet_order(architecture, repeats)
-    return {role: ("backbone", at) for at, role in enumerate(order)}
+def _layer_numbers(architecture: Architecture, repeats: int) -> dict[Role, tuple[str, int]]:
+    """Layer -> (part of the model, N)."""
+    layout = LAYOUTS[architecture.family]
+    _check_buildable(architecture, layout, repeats)
+    numbers = {layer: ("backbone", at) for at, layer in enumerate(layout.order(architecture, repeats))}
+    decoder = [] if layout.decoder is None else layout.decoder(architecture)
+    return numbers | {layer: ("decoder", at) for at, layer in enumerate(decoder)}
 
 
-def _check_buildable(architecture: Architecture, repeats: int) -> None:
+def _check_buildable(architecture: Architecture, layout: Layout, repeats: int) -> None:
     stem = tuple(node.level for node in architecture.stem)
-    expected = (1, 2) if architecture.family == "mobile" else (2, 2)
-    if stem != expected:
-        raise ConfigError(f"checkpoint: TF Model Garden's stem has levels {expected}, the architecture's {stem}.")
-    if architecture.family == "mobile" and repeats != 1:
+    if layout.stem not in (None, stem):
+        raise ConfigError(f"checkpoint: TF Model Garden's stem has levels {layout.stem}, the architecture's {stem}.")
+    if repeats != 1 and not layout.repeats:
         raise ConfigError("checkpoint: TF Model Garden's SpineNet-mobile with repeats computes another network.")
 
 
 def _key(
-    slot: str, architecture: Architecture, prefixes: Mapping[str, str], layers: Mapping[str, tuple[str, int]]
+    role: Role, architecture: Architecture, prefixes: Mapping[str, str], layers: Mapping[Role, tuple[str, int]]
 ) -> str:
-    role, part = slot.rsplit(".", 1)
-    block = re.fullmatch(r"(node(\d+)\.block\d+)\.(.+)", role)
-    if block:
-        where, number = layers[block[1]]
-        inner = _block_key(block[3], part, architecture.nodes[int(block[2])].block_type)
+    is_norm = role.part in NORM_NAMES
+    if role.module == "block":
+        assert role.node is not None
+        where, number = layers[Role("block", node=role.node, index=role.index)]
+        inner = _block_key(role, architecture.nodes[role.node].block_type)
         return f"{prefixes[where]}layer_with_weights-{number}/{inner}"
-    layer = f"{role}.norm" if part in NORM_NAMES else role
+    layer = replace(role, part="norm" if is_norm else "")
     if layer in layers:
         where, number = layers[layer]
-        kernel = "depthwise_kernel" if re.search(r"\.down\d+$", role) else "kernel"
-        return (
-            f"{prefixes[where]}layer_with_weights-{number}/{NORM_NAMES.get(part, kernel if part == 'kernel' else part)}"
-        )
-    name, _, rest = _head_key(role, part, architecture).partition("/")
-    return prefixes[name] + rest
+        is_depthwise = role.layer == "down" and role.index is not None
+        name = NORM_NAMES[role.part] if is_norm else f"depthwise_{role.part}" if is_depthwise else role.part
+        return f"{prefixes[where]}layer_with_weights-{number}/{name}"
+    head, _, rest = _head_key(role, architecture).partition("/")
+    return prefixes[head] + rest
 
 
-def _block_key(layer: str, part: str, block_type: str) -> str:
-    if layer.startswith("squeeze."):
-        return f"_squeeze_excitation/_se_{layer.removeprefix('squeeze.')}/{part}"
-    convolution, norm = SHORTCUT if layer == "projection" else BLOCK_LAYERS[block_type][layer]
-    if part in NORM_NAMES:
-        return f"{norm}/{NORM_NAMES[part]}"
-    return f"{convolution}/{'depthwise_kernel' if layer == 'depthwise' else 'kernel'}"
+def _block_key(role: Role, block_type: str) -> str:
+    if role.layer.startswith("squeeze."):
+        return f"_squeeze_excitation/_se_{role.layer.removeprefix('squeeze.')}/{role.part}"
+    convolution, norm = SHORTCUT if role.layer == "projection" else BLOCK_LAYERS[block_type][role.layer]
+    if role.part in NORM_NAMES:
+        return f"{norm}/{NORM_NAMES[role.part]}"
+    return f"{convolution}/{'depthwise_kernel' if role.layer == 'depthwise' else 'kernel'}"
 
 
-def _head_key(role: str, part: str, architecture: Architecture) -> str:
+def _head_key(role: Role, architecture: Architecture) -> str:
     """``<head>/<rest>`` of a head's role."""
-    role, kind = _separable(role)
-    name = kind + part if part == "kernel" else NORM_NAMES.get(part, part)
-    if role in PREDICTORS:
-        return f"{PREDICTORS[role]}/{name}"
-    tower, _, layer = role.partition(".")
-    for towers in HEADS.values():
-        if tower in towers:
-            head, stem = towers[tower]
-            if convolution := re.fullmatch(r"conv(\d+)", layer):
-                return f"{head}/{stem}_convs/{convolution[1]}/{name}"
-            at, level = layer.removeprefix("norm").split(".")
-            return f"{head}/{stem}_norms/{int(level) - architecture.min_level}/{at}/{name}"
-    second = {"box_head": "detection_head", "mask_head": "mask_head"}[tower]
-    for pattern, place in (
-        (r"conv(\d+)", "_convs/{}"),
-        (r"norm(\d+)", "_conv_norms/{}"),
-        (r"fc()", "_fcs/0"),
-        (r"fc_norm()", "_fc_norms/0"),
-        (r"deconv()", "_deconv"),
-        (r"deconv_norm()", "_deconv_bn"),
-    ):
-        if found := re.fullmatch(pattern, layer):
-            return f"{second}/{place.format(found[1])}/{name}"
-    raise AssertionError(f"role {role} has no name in TF Model Garden")
-
-
-def _separable(role: str) -> tuple[str, str]:
-    """A role without its ``.depthwise`` or ``.pointwise``, and what TensorFlow puts before ``kernel`` for it."""
-    for kind in ("depthwise", "pointwise"):
-        if role.endswith(f".{kind}"):
-            return role.removesuffix(f".{kind}"), f"{kind}_"
-    return role, ""
+    name = NORM_NAMES.get(role.part, role.part)
+    if role.factor and role.part == "kernel":
+        name = f"{role.factor}_kernel"
+    if role.module in PREDICTORS:
+        return f"{PREDICTORS[role.module]}/{name}"
+    if role.module in REGION_HEADS:
+        return f"{REGION_HEADS[role.module]}/{REGION_LAYERS[role.layer].format(role.index)}/{name}"
+    tower = TOWERS[role.module]
+    if role.level is None:
+        return f"{tower}_convs/{role.index}/{name}"
+    return f"{tower}_norms/{role.level - architecture.min_level}/{role.index}/{name}"
 
 
 def _prefixes(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, str]:
     """Part of the model -> what its keys begin with, in the layout at hand."""
-    parts = ["backbone"] + (["decoder"] if architecture.family == "resnet-fpn" else [])
+    parts = ["backbone"] if LAYOUTS[architecture.family].decoder is None else ["backbone", "decoder"]
     if head == "retinanet":
         parts, layouts = [*parts, "head"], ("{}/", "model/_{}/")
     else:

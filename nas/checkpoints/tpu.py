@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.checkpoints.read import Arrays
 from nas.checkpoints.tensorflow_keys import NORM_NAMES, count, structure_fields
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.vocabulary import MOBILE, RESNET_FPN, SPINENET
 
 OPTIMISER_SLOTS = ("/Momentum", "/ExponentialMovingAverage", "/RMSProp", "/RMSProp_1", "/Adam", "/Adam_1")
 BLOCK_LAYERS = {
@@ -23,31 +26,57 @@ BLOCK_LAYERS = {
     "residual": ("projection", "first", "second"),
     "mbconv": ("expand", "depthwise", "squeeze.reduce", "squeeze.expand", "project"),
 }
-HEAD_LAYERS = (
-    (r"class_tower\.conv(\d+)", "retinanet/class_net/class-{}"),
-    (r"class_tower\.norm(\d+)\.(\d+)", "retinanet/class_net/class-{}-{}"),
-    (r"class_predictor()", "retinanet/class_net/class-predict"),
-    (r"box_tower\.conv(\d+)", "retinanet/box_net/box-{}"),
-    (r"box_tower\.norm(\d+)\.(\d+)", "retinanet/box_net/box-{}-{}"),
-    (r"box_predictor()", "retinanet/box_net/box-predict"),
-    (r"rpn_tower\.conv0()", "rpn_head/rpn"),
-    (r"rpn_tower\.conv(\d+)", "rpn_head/rpn-{}"),
-    (r"rpn_tower\.norm0\.(\d+)", "rpn_head/rpn-l{}-bn"),
-    (r"rpn_tower\.norm(\d+)\.(\d+)", "rpn_head/rpn-l{1}-bn-{0}"),
-    (r"rpn_class_predictor()", "rpn_head/rpn-class"),
-    (r"rpn_box_predictor()", "rpn_head/rpn-box"),
-    (r"box_head\.conv(\d+)", "fast_rcnn_head/conv_{}"),
-    (r"box_head\.fc()", "fast_rcnn_head/fc6"),
-    (r"box_class_predictor()", "fast_rcnn_head/class-predict"),
-    (r"box_box_predictor()", "fast_rcnn_head/box-predict"),
-    (r"mask_head\.conv(\d+)", "mask_head/mask-conv-l{}"),
-    (r"mask_head\.deconv()", "mask_head/conv5-mask"),
-    (r"mask_predictor()", "mask_head/mask_fcn_logits"),
-    (r"pyramid\.lateral(\d+)", "fpn/l{}"),
-    (r"pyramid\.smooth(\d+)", "fpn/post_hoc_d{}"),
-    (r"pyramid\.coarser(\d+)", "fpn/p{}"),
-    (r"pyramid\.norm(\d+)", "fpn/p{}-bn"),
-)
+HEAD_LAYERS = {
+    ("class_tower", "conv"): "retinanet/class_net/class-{index}",
+    ("class_tower", "norm"): "retinanet/class_net/class-{index}-{level}",
+    ("class_predictor", ""): "retinanet/class_net/class-predict",
+    ("box_tower", "conv"): "retinanet/box_net/box-{index}",
+    ("box_tower", "norm"): "retinanet/box_net/box-{index}-{level}",
+    ("box_predictor", ""): "retinanet/box_net/box-predict",
+    ("rpn_tower", "conv"): "rpn_head/rpn-{index}",
+    ("rpn_tower", "norm"): "rpn_head/rpn-l{level}-bn-{index}",
+    ("rpn_class_predictor", ""): "rpn_head/rpn-class",
+    ("rpn_box_predictor", ""): "rpn_head/rpn-box",
+    ("box_head", "conv"): "fast_rcnn_head/conv_{index}",
+    ("box_head", "fc"): "fast_rcnn_head/fc6",
+    ("box_class_predictor", ""): "fast_rcnn_head/class-predict",
+    ("box_box_predictor", ""): "fast_rcnn_head/box-predict",
+    ("mask_head", "conv"): "mask_head/mask-conv-l{index}",
+    ("mask_head", "deconv"): "mask_head/conv5-mask",
+    ("mask_predictor", ""): "mask_head/mask_fcn_logits",
+    ("pyramid", "lateral"): "fpn/l{level}",
+    ("pyramid", "smooth"): "fpn/post_hoc_d{level}",
+    ("pyramid", "coarser"): "fpn/p{level}",
+    ("pyramid", "norm"): "fpn/p{level}-bn",
+}
+"""(module, layer) of a role -> layer outside the numbered scopes."""
+FIRST_RPN_LAYERS = {"conv": "rpn_head/rpn", "norm": "rpn_head/rpn-l{level}-bn"}
+"""The first convolution of the region proposal network has no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the backbones of a family are stored.
+
+    Attributes:
+        scope: the backbone's scope, a pattern.
+        connection: what the scope of a connection begins with; empty where there are none.
+        narrows: whether a connection has a narrow end; its way down is then one convolution, else one for each level.
+        repeats: whether a node may hold several blocks.
+    """
+
+    scope: str
+    connection: str = ""
+    narrows: bool = False
+    repeats: bool = True
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    SPINENET: Layout(r"(spinenet)/", "resample_with_alpha", narrows=True),
+    MOBILE: Layout(r"(spinenet_mbconv)/", "resample_with_sepconv"),
+    RESNET_FPN: Layout(r"(resnet\d+)/", repeats=False),
+}
+"""Family -> layout."""
 
 
 def is_training_state(key: str) -> bool:
@@ -76,42 +105,43 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     )
 
 
-def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, slots: Iterable[str]) -> dict[str, str]:
-    """Slot -> name in the checkpoint."""
-    slots = list(slots)
-    roles = list(dict.fromkeys(slot.rsplit(".", 1)[0] for slot in slots))
-    layers = _backbone_layers(architecture, _scope(arrays, architecture), repeats, set(roles))
-    norms = _second_stage_norms(roles)
+def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, roles: Iterable[Role]) -> dict[Role, str]:
+    """Role -> name in the checkpoint."""
+    roles = list(roles)
+    wanted = list(dict.fromkeys(_layer(role) for role in roles))
+    layers = _backbone_layers(architecture, _scope(arrays, architecture), repeats, set(wanted))
+    norms = _second_stage_norms(wanted)
     found = {}
-    for slot in slots:
-        role, part = slot.rsplit(".", 1)
-        if role in layers:
-            layer = layers[role][1 if part in NORM_NAMES else 0]
+    for role in roles:
+        own = _layer(role)
+        if own in layers:
+            layer = layers[own][1 if role.part in NORM_NAMES else 0]
         else:
-            layer = norms[role] if role in norms else _named_layer(_plain(role))
-        found[slot] = f"{layer}/{_part_name(role, part, layer)}"
+            layer = norms[own] if own in norms else _named_layer(role)
+        found[role] = f"{layer}/{_part_name(role, layer)}"
     return found
 
 
-def _part_name(role: str, part: str, layer: str) -> str:
-    if part in NORM_NAMES:
-        return NORM_NAMES[part]
-    if part != "kernel":
-        return part
-    if role.endswith(".depthwise") or "/depthwise_conv2d" in layer:
-        return "depthwise_kernel"
-    return "pointwise_kernel" if role.endswith(".pointwise") else "kernel"
+def _layer(role: Role) -> Role:
+    """The layer whose tensor a role is."""
+    return replace(role, part="", factor="")
 
 
-def _plain(role: str) -> str:
-    return role.removesuffix(".pointwise").removesuffix(".depthwise")
+def _part_name(role: Role, layer: str) -> str:
+    if role.part in NORM_NAMES:
+        return NORM_NAMES[role.part]
+    if role.part != "kernel":
+        return role.part
+    if role.factor:
+        return f"{role.factor}_kernel"
+    return "depthwise_kernel" if "/depthwise_conv2d" in layer else "kernel"
 
 
-def _named_layer(role: str) -> str:
-    for pattern, name in HEAD_LAYERS:
-        if found := re.fullmatch(pattern, role):
-            return name.format(*found.groups())
-    raise AssertionError(f"role {role} has no name in the TPU release")
+def _named_layer(role: Role) -> str:
+    name = HEAD_LAYERS[role.module, role.layer]
+    if role.module == "rpn_tower" and role.index == 0:
+        name = FIRST_RPN_LAYERS[role.layer]
+    return name.format(index=role.index, level=role.level)
 
 
 class _Scope:
@@ -133,74 +163,71 @@ class _Scope:
 
 
 def _backbone_layers(
-    architecture: Architecture, name: str, repeats: int, roles: set[str]
-) -> dict[str, tuple[str, str]]:
-    """Role -> (convolution, batch normalisation)."""
+    architecture: Architecture, name: str, repeats: int, wanted: set[Role]
+) -> dict[Role, tuple[str, str]]:
+    """Layer -> (convolution, batch normalisation)."""
     nodes, first = architecture.nodes, len(architecture.stem)
+    layout = LAYOUTS[architecture.family]
     scope = _Scope(name)
-    layers = {"stem": scope.convolve()}
+    layers = {Role("stem"): scope.convolve()}
     for index in range(first):
-        layers |= _block_layers(scope, index, nodes[index].block_type, repeats, roles)
-    if architecture.family == "resnet-fpn":
+        layers |= _block_layers(scope, index, nodes[index].block_type, repeats, wanted)
+    if not layout.connection:
         return layers
     for index in range(first, len(nodes)):
         policy = f"{name}/sub_policy{index - first}"
         for position, parent in enumerate(nodes[index].parents):
-            role = f"connection{parent}-{index}"
-            down = nodes[index].level - nodes[parent].level
-            layers |= _connection_layers(policy, index - first, position, role, down, architecture.family)
+            own = _Scope(f"{policy}/{layout.connection}_resample_{index - first}_{position}")
+            role, down = Role("connection", node=index, parent=parent), nodes[index].level - nodes[parent].level
+            layers |= _connection_layers(own, role, down, layout)
         block = _Scope(f"{policy}/scale_permuted_block_{index}")
-        layers |= _block_layers(block, index, nodes[index].block_type, repeats, roles)
+        layers |= _block_layers(block, index, nodes[index].block_type, repeats, wanted)
     for level in architecture.outputs:
-        layers[f"endpoint{level}"] = scope.convolve()
+        layers[Role("endpoint", level=level)] = scope.convolve()
     return layers
 
 
-def _connection_layers(
-    policy: str, number: int, position: int, role: str, down: int, family: str
-) -> dict[str, tuple[str, str]]:
-    kind = "resample_with_sepconv" if family == "mobile" else "resample_with_alpha"
-    scope = _Scope(f"{policy}/{kind}_resample_{number}_{position}")
+def _connection_layers(scope: _Scope, role: Role, down: int, layout: Layout) -> dict[Role, tuple[str, str]]:
     layers = {}
-    if family == "mobile":
-        for at in range(down):
-            layers[f"{role}.down{at}"] = scope.convolve("depthwise_conv2d")
-    else:
-        layers[f"{role}.narrow"] = scope.convolve()
+    if layout.narrows:
+        layers[replace(role, layer="narrow")] = scope.convolve()
         if down > 0:
-            layers[f"{role}.down"] = scope.convolve()
-    return layers | {f"{role}.widen": scope.convolve()}
+            layers[replace(role, layer="down")] = scope.convolve()
+    else:
+        for at in range(down):
+            layers[replace(role, layer="down", index=at)] = scope.convolve("depthwise_conv2d")
+    return layers | {replace(role, layer="widen"): scope.convolve()}
 
 
 def _block_layers(
-    scope: _Scope, index: int, block_type: str, repeats: int, roles: set[str]
-) -> dict[str, tuple[str, str]]:
+    scope: _Scope, node: int, block_type: str, repeats: int, wanted: set[Role]
+) -> dict[Role, tuple[str, str]]:
     layers = {}
     for repeat in range(repeats):
         for layer in BLOCK_LAYERS[block_type]:
-            role = f"node{index}.block{repeat}.{layer}"
+            role = Role("block", layer, node=node, index=repeat)
             if layer.startswith("squeeze."):
                 layers[role] = (scope.layer("conv2d"), "")
-            elif layer != "projection" or role in roles:
+            elif layer != "projection" or role in wanted:
                 layers[role] = scope.convolve("depthwise_conv2d" if layer == "depthwise" else "conv2d")
     return layers
 
 
-def _second_stage_norms(roles: Iterable[str]) -> dict[str, str]:
+def _second_stage_norms(wanted: Iterable[Role]) -> dict[Role, str]:
     """The batch normalisations of Mask R-CNN's box and mask heads, numbered through."""
-    found = {}
+    wanted, found = list(wanted), {}
     for head, scope, last in (("box_head", "fast_rcnn_head", "fc_norm"), ("mask_head", "mask_head", "deconv_norm")):
-        names = [role for role in roles if re.fullmatch(rf"{head}\.norm\d+", role)]
+        norms = [role for role in wanted if (role.module, role.layer) == (head, "norm")]
         numbered = _Scope(scope)
-        for role in (*names, f"{head}.{last}"):
+        for role in (*norms, Role(head, last)):
             found[role] = numbered.layer("batch_normalization")
     return found
 
 
 def _scope(arrays: Arrays, architecture: Architecture) -> str:
     """The backbone's scope."""
-    pattern = {"spinenet": r"(spinenet)/", "mobile": r"(spinenet_mbconv)/", "resnet-fpn": r"(resnet\d+)/"}
-    found = {match[1] for key in arrays if (match := re.match(pattern[architecture.family], key))}
+    pattern = LAYOUTS[architecture.family].scope
+    found = {match[1] for key in arrays if (match := re.match(pattern, key))}
     if len(found) != 1:
         raise ConfigError(
             f"checkpoint: no name lies in a scope for a backbone of the family {architecture.family}; it is not such a "
@@ -210,12 +237,13 @@ def _scope(arrays: Arrays, architecture: Architecture) -> str:
 
 
 def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
-    if architecture.family == "resnet-fpn":
+    if not LAYOUTS[architecture.family].repeats:
         return 1
     index = architecture.live_nodes[-1]
     block = re.escape(f"{scope}/sub_policy{index - len(architecture.stem)}/scale_permuted_block_{index}/")
     layers = count(arrays, rf"{block}(batch_normalization(?:_\d+)?)/")
-    each = {"bottleneck": 3, "residual": 2, "mbconv": 3}[architecture.nodes[index].block_type]
+    layers_of_type = BLOCK_LAYERS[architecture.nodes[index].block_type]
+    each = sum(layer != "projection" and not layer.startswith("squeeze.") for layer in layers_of_type)
     if layers == 0 or layers % each:
         raise ConfigError(
             f"checkpoint: block {index} has {layers} layers, a {architecture.nodes[index].block_type} block "

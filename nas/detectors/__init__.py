@@ -1,17 +1,13 @@
 """Architectures compiled to PyTorch detectors."""
 
 from nas.detectors.build import build_detector, load_published
-from nas.detectors.classifier import Classifier
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.cost import Cost, cost
-from nas.detectors.detector import Detector
-from nas.detectors.inference import optimise
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.masks import paste_masks
-from nas.detectors.memory import keep_freed_memory
-from nas.detectors.postprocess import DetectionSettings
+from nas.detectors.detections import DetectionSettings, paste_masks
+from nas.detectors.detector import Detector, Network, as_detector, in_evaluation
+from nas.detectors.heads import Classifier, MaskRCNN, RetinaNet
+from nas.detectors.inference import keep_freed_memory, optimise
 from nas.detectors.published import PUBLISHED
-from nas.detectors.retinanet import RetinaNet
 from nas.detectors.scaling import PROXY, Scaling
 from nas.detectors.weights import load_detector, save_detector
 
@@ -24,10 +20,13 @@ __all__ = [
     "DetectionSettings",
     "Detector",
     "MaskRCNN",
+    "Network",
     "RetinaNet",
     "Scaling",
+    "as_detector",
     "build_detector",
     "cost",
+    "in_evaluation",
     "keep_freed_memory",
     "load_detector",
     "load_published",

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import search_spaces
-from nas.detectors.classifier import Classifier
-from nas.detectors.detector import Detector
-from nas.detectors.mask_rcnn import MaskRCNN
+from nas.detectors.backbones import FAMILIES, build_backbone
+from nas.detectors.detector import Backbone, Network
+from nas.detectors.heads import Classifier, MaskRCNN, RetinaNet
 from nas.detectors.published import PUBLISHED
-from nas.detectors.retinanet import RetinaNet
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, suggestion
 
-HEADS: dict[str, type[Detector]] = {"retinanet": RetinaNet, "mask_rcnn": MaskRCNN, "classifier": Classifier}
-
+HEADS: Mapping[str, Callable[[Backbone, Scaling, int], Network]] = {
+    head.head_name: head for head in (RetinaNet, MaskRCNN, Classifier)
+}
+"""Name -> what makes a network of a backbone, a scaling and a number of classes."""
 
 MOST_CLASSES = 1_000_000
 
 
 def build_detector(
     architecture: Architecture | str | Path, scaling: Scaling | None = None, head: str = "retinanet", classes: int = 91
-) -> Detector:
-    """A randomly initialised detector.
+) -> Network:
+    """A randomly initialised network: a detector, or with ``head="classifier"`` a classifier.
 
     Args:
         architecture: an architecture, the name of a published detector, or an architecture file.
@@ -45,13 +47,13 @@ def build_detector(
         default = default_scaling(architecture)
     else:
         architecture, default = load_published(architecture, head)
-    return HEADS[head](architecture, scaling or default, classes)
+    scaling = (scaling or default).resolved(head)
+    return HEADS[head](build_backbone(architecture, scaling), scaling, classes)
 
 
 def default_scaling(architecture: Architecture) -> Scaling:
-    """The scaling of the published detector nearest to an architecture's family."""
-    names = {"spinenet": "spinenet-49", "mobile": "spinenet-mobile-49", "resnet-fpn": "r50-fpn"}
-    return PUBLISHED[names[architecture.family]].scaling
+    """The scaling of the published detector of medium size in an architecture's family."""
+    return PUBLISHED[FAMILIES[architecture.family].default].scaling
 
 
 def load_published(name_or_file: str | Path, head: str = "retinanet") -> tuple[Architecture, Scaling]:

@@ -1,23 +1,14 @@
-"""What a detector costs, read off its modules: nothing is run."""
+"""What a network costs: the sum over the parts that it says it has. Nothing is run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
-from torch import nn
-
-from nas.detectors.backbone import Backbone, Step
-from nas.detectors.blocks import BatchNorm, ConvNorm, SqueezeExcite
-from nas.detectors.classifier import Classifier
-from nas.detectors.detector import Detector
-from nas.detectors.head_layers import Tower
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.postprocess import DetectionSettings
-from nas.detectors.resample import FanOut, Size, check_image_size, feature_size
-from nas.detectors.retinanet import RetinaNet
-from nas.detectors.roi import BOX_SIZE, MASK_SIZE
-from nas.detectors.rpn import INFERENCE
+from nas.detectors.detector import Network
+from nas.detectors.parts import Part
+from nas.detectors.sizes import Size, check_image_size
 from search_spaces.errors import ConfigError
 
 BYTES = 4  # of a float32
@@ -25,7 +16,7 @@ BYTES = 4  # of a float32
 
 @dataclass(frozen=True, slots=True)
 class BlockCost:
-    """The cost of one part of a detector; the fields are those of :class:`Cost`.
+    """The cost of one part of a network; the fields are those of :class:`Cost`.
 
     Attributes:
         name: the part, for example ``block 3`` or ``connections to 3``.
@@ -42,7 +33,7 @@ class BlockCost:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a detector costs.
+    """What a network costs.
 
     Attributes:
         params_trainable: weights, biases, scales and offsets.
@@ -69,149 +60,45 @@ class Cost:
         )
 
 
-def cost(detector: Detector, image_size: int | Size) -> Cost:
-    """The cost of a detector for images of ``image_size``: a side in pixels, or (height, width).
+def cost(network: Network, image_size: int | Size) -> Cost:
+    """The cost of a network for images of ``image_size``: a side in pixels, or (height, width).
 
     Raises:
-        ConfigError: a size that is not a positive integer, or that the detector cannot take.
+        ConfigError: a size that is not a positive integer, or that the network cannot take.
     """
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if len(size) != 2 or any(not isinstance(side, int) or side < 1 for side in size):
         raise ConfigError(f"image_size is {image_size!r}; it must be a positive integer, or (height, width) of them.")
-    check_image_size(size, detector.backbone.multiple)
-    blocks = (*_backbone_rows(detector, size), *_head_rows(detector, size))
-    total = _sum("all", None, blocks)
+    check_image_size(size, network.backbone.multiple)
+    blocks = tuple(_row(name, parts) for name, parts in groupby(network.parts(size), key=lambda part: part.name))
     return Cost(
-        total.params_trainable,
-        total.params_batch_norm_statistics,
-        total.multiply_adds,
-        total.activation_bytes,
-        blocks,
+        params_trainable=sum(block.params_trainable for block in blocks),
+        params_batch_norm_statistics=sum(block.params_batch_norm_statistics for block in blocks),
+        multiply_adds=sum(block.multiply_adds for block in blocks),
+        activation_bytes=sum(block.activation_bytes for block in blocks),
+        blocks=blocks,
     )
 
 
-def _backbone_rows(detector: Detector, size: Size) -> Iterable[BlockCost]:
-    backbone = detector.backbone
-    yield _row("stem convolution", 1, [backbone.stem], size)
-    for step in backbone.steps:
-        if step.parents:
-            yield _connections(backbone, step, size)
-        yield _row(f"block {step.name}", step.level, [backbone.groups[step.name]], size)
-    for name, endpoint in backbone.endpoints.items():
-        yield _row(f"endpoint {name}", int(name), [endpoint], size)
-    if backbone.pyramid is not None:
-        for level in detector.levels:
-            parts = (backbone.pyramid.laterals, backbone.pyramid.smooths, backbone.pyramid.coarsers)
-            modules = [part[str(level)] for part in (*parts, backbone.pyramid.norms) if str(level) in part]
-            yield _row(f"pyramid {level}", level, modules, size, _positions(size, [level]))
+def _row(name: str, parts: Iterable[Part]) -> BlockCost:
+    """The parts of one name."""
+    parts = list(parts)
+    counted = [count_part(part) for part in parts]
+    params, statistics, multiply_adds, outputs = (sum(column) for column in zip(*counted))
+    return BlockCost(name, parts[0].level, params, statistics, multiply_adds, outputs * BYTES)
 
 
-def _connections(backbone: Backbone, step: Step, size: Size) -> BlockCost:
-    """The connections that lead to a block; of a :class:`FanOut` each of its connections has an equal share."""
-    own = [part[key] for _, _, key in step.parents for part in (backbone.widens, backbone.downs) if key in part]
-    rows = [_row("", None, own, size)]
-    for parent, _, _ in step.parents:
-        if parent in backbone.fan_outs:
-            rows.append(_share(backbone.fan_outs[parent], int(step.name), size))
-    return _sum(f"connections to {step.name}", step.level, rows)
+def count_part(part: Part) -> tuple[int, int, int, int]:
+    """Trainable parameters, statistics of batch normalisation, multiply-adds, and values that kernels write.
 
-
-def _share(fan_out: nn.Module, target: int, size: Size) -> BlockCost:
-    assert isinstance(fan_out, FanOut)
-    parts = [(_row("", None, [fan_out.narrow], size), len(fan_out.targets))]
-    if fan_out.down is not None and fan_out.targets.index(target) < fan_out.lower:
-        parts.append((_row("", None, [fan_out.down], size), fan_out.lower))
-    shares = [
-        BlockCost(
-            "",
-            None,
-            row.params_trainable // count,
-            row.params_batch_norm_statistics // count,
-            row.multiply_adds // count,
-            row.activation_bytes // count,
-        )
-        for row, count in parts
-    ]
-    return _sum("", None, shares)
-
-
-def _head_rows(detector: Detector, size: Size) -> Iterable[BlockCost]:
-    if isinstance(detector, Classifier):
-        yield _row("classifier", None, [detector.predictor], size)
-    everywhere = _positions(size, detector.levels)
-    if isinstance(detector, RetinaNet):
-        head = detector.head
-        for name in ("class", "box"):
-            yield _tower(f"{name} tower", getattr(head, f"{name}_tower"), detector, size)
-            yield _row(f"{name} predictor", None, [getattr(head, f"{name}_predictor")], size, everywhere)
-    if isinstance(detector, MaskRCNN):
-        yield from _mask_rcnn_rows(detector, size, everywhere)
-
-
-def _mask_rcnn_rows(detector: MaskRCNN, size: Size, everywhere: int) -> Iterable[BlockCost]:
-    """Region proposals at every position; the box head for all proposals, the mask head for all detections."""
-    rpn, box, mask = detector.rpn, detector.box_head, detector.mask_head
-    yield _tower("region proposal tower", rpn.tower, detector, size)
-    yield _row("region proposal predictors", None, [rpn.class_predictor, rpn.box_predictor], size, everywhere)
-    regions = INFERENCE.limit
-    yield _row("box head convolutions", None, [box.tower], size, regions * BOX_SIZE**2)
-    dense = [box.fc, box.fc_norm, box.class_predictor, box.box_predictor]
-    yield _row("box head dense layers", None, dense, size, regions)
-    positions = DetectionSettings().detections * MASK_SIZE**2
-    yield _row("mask head convolutions", None, [mask.tower, mask.upsample], size, positions)
-    yield _row("mask head predictor", None, [mask.norm, mask.predictor], size, positions * 4)
-
-
-def _tower(name: str, tower: Tower, detector: Detector, size: Size) -> BlockCost:
-    """Convolutions shared by all levels, batch normalisation for each level alone."""
-    rows = [_row("", None, [tower.convolutions], size, _positions(size, detector.levels))]
-    for norms in tower.norms:
-        for norm, level in zip(norms.children(), detector.levels):
-            rows.append(_row("", None, [norm], size, _positions(size, [level])))
-    return _sum(name, None, rows)
-
-
-def _sum(name: str, level: int | None, rows: Sequence[BlockCost]) -> BlockCost:
-    return BlockCost(
-        name=name,
-        level=level,
-        params_trainable=sum(row.params_trainable for row in rows),
-        params_batch_norm_statistics=sum(row.params_batch_norm_statistics for row in rows),
-        multiply_adds=sum(row.multiply_adds for row in rows),
-        activation_bytes=sum(row.activation_bytes for row in rows),
-    )
-
-
-def _row(name: str, level: int | None, modules: list[nn.Module], size: Size, positions: int = 1) -> BlockCost:
-    """One part; a :class:`ConvNorm` knows its own level, any other layer works at ``positions`` positions."""
-    params = statistics = multiply_adds = outputs = scaled = 0
-    for module in (inner for outer in modules for inner in outer.modules()):
-        params += sum(parameter.numel() for parameter in module.parameters(recurse=False))
-        if isinstance(module, ConvNorm):
-            here = _positions(size, [module.level])
-            multiply_adds += len(module.norm.running_mean) * (here - positions)  # the norm itself is met on its own
-            scaled = len(module.weight) * here
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            here = positions
-        elif isinstance(module, SqueezeExcite):
-            multiply_adds += scaled  # the values it weighs are the outputs of the convolution before it
-            continue
-        elif isinstance(module, BatchNorm):
-            statistics += module.running_mean.numel() + module.running_var.numel()
-            multiply_adds += len(module.running_mean) * positions
-            continue
-        else:
-            continue
-        multiply_adds += module.weight.numel() * here
-        upsampled = module.stride[0] * module.stride[1] if isinstance(module, nn.ConvTranspose2d) else 1
-        channels = module.weight.shape[1 if isinstance(module, nn.ConvTranspose2d) else 0]
-        outputs += channels * here * upsampled
-    return BlockCost(name, level, params, statistics, multiply_adds, outputs * BYTES)
-
-
-def _positions(image_size: Size, levels: Iterable[int]) -> int:
-    total = 0
-    for level in levels:
-        height, width = feature_size(image_size, level)
-        total += height * width
-    return total
+    A tensor of two or more axes is a kernel, and its first axis is its output channels. Every channel of a batch
+    normalisation has two statistics and one multiply-add at each position.
+    """
+    tensors = [parameter for module in part.modules for parameter in module.parameters()]
+    kernels = [tensor for tensor in tensors if tensor.ndim > 1]
+    statistics = sum(buffer.numel() for module in part.modules for buffer in module.buffers())
+    multiply_adds = part.positions * (sum(kernel.numel() for kernel in kernels) + statistics // 2) + part.products
+    outputs = part.positions * sum(len(kernel) for kernel in kernels) if part.outputs is None else part.outputs
+    counted = (sum(tensor.numel() for tensor in tensors), statistics, multiply_adds, outputs)
+    params, statistics, multiply_adds, outputs = (value // part.share for value in counted)
+    return params, statistics, multiply_adds, outputs

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from nas.detectors.scaling import Scaling
+from search_spaces.published import graph_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +19,14 @@ class PublishedDetector:
     """A row of the published tables.
 
     Attributes:
-        architecture: name of the architecture file, whatever the head.
+        name: of the detector.
         scaling: with RetinaNet and as a classifier.
         image_size: side in pixels at which the RetinaNet was published.
         mask_rcnn: changes of the scaling with Mask R-CNN.
         mask_rcnn_architecture, mask_rcnn_size: another architecture and side with Mask R-CNN, or None.
     """
 
-    architecture: str
+    name: str
     scaling: Scaling
     image_size: int = 640
     mask_rcnn: Mapping[str, int | float] = field(default_factory=dict)
@@ -35,9 +36,9 @@ class PublishedDetector:
     def for_head(self, head: str) -> tuple[str, Scaling]:
         """Architecture's name and scaling with ``head``."""
         if head != "mask_rcnn":
-            return self.architecture, self.scaling
+            return graph_name(self.name), self.scaling
         scaling = replace(self.scaling, **self.mask_rcnn)  # type: ignore[arg-type]
-        return self.mask_rcnn_architecture or self.architecture, scaling
+        return self.mask_rcnn_architecture or graph_name(self.name), scaling
 
     def size_for(self, head: str) -> int:
         """Side in pixels at which the detector was published with ``head``; classifiers take ImageNet's."""
@@ -46,39 +47,37 @@ class PublishedDetector:
         return self.mask_rcnn_size or self.image_size if head == "mask_rcnn" else self.image_size
 
 
-def _mobile(width: float, endpoints: int, image_size: int) -> PublishedDetector:
+def _mobile(name: str, width: float, endpoints: int, image_size: int) -> PublishedDetector:
     scaling = Scaling(width=width, endpoints=endpoints, head_channels=endpoints, separable=True, activation="swish")
-    return PublishedDetector("spinenet-mobile-49", scaling, image_size)
+    return PublishedDetector(name, scaling, image_size)
 
 
 _143 = Scaling(alpha=1.0, repeats=3, anchor_size=4.0)
 _190 = Scaling(width=1.3, alpha=1.0, repeats=4, endpoints=512, head_channels=512, head_depth=7, anchor_size=4.0)
 
-PUBLISHED: Mapping[str, PublishedDetector] = MappingProxyType(
-    {
-        "spinenet-mobile-49xs": _mobile(0.6, 24, 256),
-        "spinenet-mobile-49s": _mobile(0.65, 40, 384),
-        "spinenet-mobile-49": _mobile(1.0, 48, 384),
-        "spinenet-49s": PublishedDetector(
-            "spinenet-49", Scaling(width=0.65, endpoints=128, head_channels=128), mask_rcnn={"fc_channels": 512}
-        ),
-        "spinenet-49": PublishedDetector("spinenet-49", Scaling()),
-        "spinenet-96": PublishedDetector("spinenet-49", Scaling(repeats=2), 1024),
-        "spinenet-143": PublishedDetector("spinenet-49", _143, 1280, {"anchor_size": 3.0}),
-        "spinenet-143l": PublishedDetector("spinenet-49", replace(_143, width=1.3), 1280, {"anchor_size": 3.0}),
-        "spinenet-190": PublishedDetector(
-            "spinenet-49", _190, 1280, {"head_channels": 384, "anchor_size": 5.0}, mask_rcnn_size=1536
-        ),
-        "r0-sp53": PublishedDetector("r0-sp53", Scaling()),
-        "r23-sp30": PublishedDetector("r23-sp30", Scaling()),
-        "r50-fpn": PublishedDetector(
-            "r50-fpn",
-            Scaling(anchor_size=4.0),
-            mask_rcnn={"anchor_size": 8.0},
-            mask_rcnn_architecture="r50-fpn-2-6",
-        ),
-        "r101-fpn": PublishedDetector("r101-fpn", Scaling(anchor_size=4.0), 1024),
-        "r152-fpn": PublishedDetector("r152-fpn", Scaling(anchor_size=4.0), 1280),
-    }
+_ROWS = (
+    _mobile("spinenet-mobile-49xs", 0.6, 24, 256),
+    _mobile("spinenet-mobile-49s", 0.65, 40, 384),
+    _mobile("spinenet-mobile-49", 1.0, 48, 384),
+    PublishedDetector(
+        "spinenet-49s", Scaling(width=0.65, endpoints=128, head_channels=128), mask_rcnn={"fc_channels": 512}
+    ),
+    PublishedDetector("spinenet-49", Scaling()),
+    PublishedDetector("spinenet-96", Scaling(repeats=2), 1024),
+    PublishedDetector("spinenet-143", _143, 1280, {"anchor_size": 3.0}),
+    PublishedDetector("spinenet-143l", replace(_143, width=1.3), 1280, {"anchor_size": 3.0}),
+    PublishedDetector("spinenet-190", _190, 1280, {"head_channels": 384, "anchor_size": 5.0}, mask_rcnn_size=1536),
+    PublishedDetector("r0-sp53", Scaling()),
+    PublishedDetector("r23-sp30", Scaling()),
+    PublishedDetector(
+        "r50-fpn",
+        Scaling(anchor_size=4.0),
+        mask_rcnn={"anchor_size": 8.0},
+        mask_rcnn_architecture="r50-fpn-2-6",
+    ),
+    PublishedDetector("r101-fpn", Scaling(anchor_size=4.0), 1024),
+    PublishedDetector("r152-fpn", Scaling(anchor_size=4.0), 1280),
 )
+
+PUBLISHED: Mapping[str, PublishedDetector] = MappingProxyType({row.name: row for row in _ROWS})
 """Name -> published detector, smallest first within each family."""

@@ -6,19 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nas.detectors.convention import CONVENTIONS, Convention
+from nas.detectors.convention import CONVENTIONS
 from search_spaces.errors import ConfigError, suggestion
 
-LEVEL_WIDTHS = {
-    "spinenet": {1: 32, 2: 64, 3: 128, 4: 256, 5: 256, 6: 256, 7: 256},
-    "mobile": {0: 8, 1: 16, 2: 24, 3: 40, 4: 80, 5: 112, 6: 112, 7: 112},
-    "resnet-fpn": {1: 32, 2: 64, 3: 128, 4: 256, 5: 512, 6: 512, 7: 512},
-}
-"""Family of architectures -> level -> width of a block at ``Scaling.width`` 1."""
-
-HEADS = ("retinanet", "mask_rcnn", "classifier")
 ACTIVATIONS = ("relu", "swish")
-BOTTLENECK_EXPANSION = 4
 LARGEST = 10_000  # of any setting: beyond it lies a slip of the finger, not a network
 
 
@@ -27,7 +18,7 @@ class Scaling:
     """Size and settings of a detector (SpineNet, section 3.4 and Table 2); the defaults are SpineNet-49's.
 
     Attributes:
-        width: factor on the block widths ``LEVEL_WIDTHS``; the products are rounded down.
+        width: factor on the family's block widths (:mod:`nas.detectors.backbones.families`), rounded down.
         alpha: factor by which a cross-scale connection narrows its input first.
         repeats: how many times each block is repeated.
         endpoints: channels of the 1x1 projections of the output blocks, or of the feature pyramid.
@@ -73,33 +64,14 @@ class Scaling:
         for problem in self._problems():
             raise ConfigError(f"scaling: {problem}")
 
-    @property
-    def rules(self) -> Convention:
-        """The convention itself."""
-        return CONVENTIONS[self.convention]
-
     def resolved(self, head: str) -> Scaling:
         """The same with the batch normalisation constants of the convention where they are None."""
-        constants = self.rules.batch_norm[head]
+        constants = CONVENTIONS[self.convention].batch_norm[head]
         return dataclasses.replace(
             self,
             bn_epsilon=constants.epsilon if self.bn_epsilon is None else self.bn_epsilon,
             bn_momentum=constants.momentum if self.bn_momentum is None else self.bn_momentum,
         )
-
-    def block_width(self, level: int, family: str = "spinenet") -> int:
-        """Channels of the 3x3 convolutions of a block at ``level``; of the block's ends in the mobile family."""
-        return int(LEVEL_WIDTHS[family][level] * self.width)
-
-    def block_channels(self, level: int, block_type: str, family: str = "spinenet") -> int:
-        """Channels of a block's output: 4 widths for a bottleneck block, the endpoints' for a pyramid level."""
-        if block_type == "fpn":
-            return self.endpoints
-        return self.block_width(level, family) * (BOTTLENECK_EXPANSION if block_type == "bottleneck" else 1)
-
-    def narrowed_width(self, level: int) -> int:
-        """Channels to which a connection narrows a parent at ``level`` before it changes the resolution."""
-        return int(self.block_width(level) * self.alpha)
 
     def _problems(self) -> Iterator[str]:
         for name in ("repeats", "endpoints", "head_channels", "rpn_depth", "fc_channels"):
@@ -130,21 +102,6 @@ class Scaling:
                 f"convention is {self.convention!r}{suggestion(self.convention, CONVENTIONS)}; "
                 f"allowed: {', '.join(CONVENTIONS)}."
             )
-
-    def check_widths(self, levels: set[int], family: str) -> None:
-        """A block at each of ``levels`` must keep a channel, narrowed connections included.
-
-        Raises:
-            ConfigError: it keeps none; the sentence names the level.
-        """
-        for level in sorted(levels):
-            alpha = self.alpha if family == "spinenet" else 1.0
-            if int(self.block_width(level, family) * alpha) < 1:
-                narrowed = f" and alpha {self.alpha} leave" if family == "spinenet" else " leaves"
-                raise ConfigError(
-                    f"scaling: width {self.width}{narrowed} no channel at level {level}; the width there is "
-                    f"{LEVEL_WIDTHS[family][level]} times that, rounded down, and must be at least 1."
-                )
 
 
 def _is_integer(value: object) -> bool:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nas.detectors.build import HEADS, build_detector
-from nas.detectors.detector import Detector
+from nas.detectors.detector import Network
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
@@ -22,18 +22,18 @@ from search_spaces.settings import build_settings
 SCHEMA_VERSION = 1
 
 
-def describe(detector: Detector) -> dict[str, Any]:
+def describe(network: Network) -> dict[str, Any]:
     """What :func:`load_detector` builds a detector from, JSON-ready: architecture, scaling, head, classes."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "architecture": detector.architecture.to_dict(),
-        "scaling": asdict(detector.scaling),
-        "head": detector.head_name,
-        "classes": detector.classes,
+        "architecture": network.architecture.to_dict(),
+        "scaling": asdict(network.scaling),
+        "head": network.head_name,
+        "classes": network.classes,
     }
 
 
-def save_detector(detector: Detector, path: str | Path, source: str | None = None) -> None:
+def save_detector(network: Network, path: str | Path, source: str | None = None) -> None:
     """Write the weights, batch-norm statistics included, to ``path`` (safetensors).
 
     Args:
@@ -42,8 +42,8 @@ def save_detector(detector: Detector, path: str | Path, source: str | None = Non
     Raises:
         ConfigError: the file cannot be written.
     """
-    metadata = {"detector": json.dumps(describe(detector)), **({"source": source} if source else {})}
-    tensors = {name: value.detach().contiguous().cpu() for name, value in detector.state_dict().items()}
+    metadata = {"detector": json.dumps(describe(network)), **({"source": source} if source else {})}
+    tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def _umask() -> int:
     return mask
 
 
-def load_detector(path: str | Path) -> Detector:
+def load_detector(path: str | Path) -> Network:
     """The detector in a file that :func:`save_detector` wrote, in inference mode.
 
     Raises:
@@ -75,18 +75,18 @@ def load_detector(path: str | Path) -> Detector:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ConfigError(f"weights {path}: not a readable safetensors file ({error}).") from None
-    detector = _build(metadata, path)
-    fill(detector, tensors, str(path))
-    return detector.eval()
+    network = _build(metadata, path)
+    fill(network, tensors, str(path))
+    return network.eval()
 
 
-def fill(detector: Detector, tensors: dict[str, Tensor], where: str) -> None:
-    """Give a detector its weights; each must find its place and each place its weight, of the same shape.
+def fill(network: Network, tensors: dict[str, Tensor], where: str) -> None:
+    """Give a network its weights; each must find its place and each place its weight, of the same shape.
 
     Raises:
         ConfigError: that is not so; the sentence names what differs.
     """
-    places = detector.state_dict()
+    places = network.state_dict()
     missing, unknown = sorted(set(places) - set(tensors)), sorted(set(tensors) - set(places))
     if missing or unknown:
         raise ConfigError(
@@ -99,7 +99,7 @@ def fill(detector: Detector, tensors: dict[str, Tensor], where: str) -> None:
                 f"weights {where}: {name} has shape {list(value.shape)}, the detector's has "
                 f"{list(places[name].shape)}; give the weights' own width, alpha, endpoints, head and classes."
             )
-    detector.load_state_dict(tensors)
+    network.load_state_dict(tensors)
 
 
 def _some(names: list[str], what: str) -> str:
@@ -107,7 +107,7 @@ def _some(names: list[str], what: str) -> str:
     return f"{len(names)} {what}" + (f" ({shown})" if names else "")
 
 
-def _build(metadata: dict[str, str], path: Path) -> Detector:
+def _build(metadata: dict[str, str], path: Path) -> Network:
     try:
         data = json.loads(metadata["detector"])
         version = data["schema_version"]

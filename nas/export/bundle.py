@@ -10,10 +10,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from nas.detectors.detector import Detector
+from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD
+from nas.detectors.detector import Network, in_evaluation
 from nas.detectors.weights import save_detector
-from nas.export.program import in_evaluation, largest_difference
+from nas.export.program import largest_difference
 from search_spaces.architecture import dumps
+from search_spaces.errors import ConfigError
 
 PARTS = Path(__file__).parent / "standalone"
 COMMON = ("graph", "files", "layers", "backbone")
@@ -23,22 +25,50 @@ HEADS = {
     "classifier": ("classifier",),
 }
 """Head -> files of ``standalone`` that make up its ``detector.py`` after the common ones, in order."""
+BLOCK_TYPES = ("bottleneck", "residual", "mbconv", "fpn")
+"""Types of blocks that ``standalone`` computes."""
 RULE = "# " + "-" * 118
 
 
-def write_bundle(detector: Detector, folder: str | Path) -> None:
+def write_bundle(network: Network, folder: str | Path) -> None:
     """Write ``weights.safetensors``, ``architecture.json`` and ``detector.py`` into ``folder``.
 
-    ``architecture.json`` is an architecture file of this project with scaling, head and classes as notes.
-    ``detector.py`` has ``load(folder)``, which gives a module with the same raw outputs and a plain ``detect``.
+    ``architecture.json`` is an architecture file of this project whose notes are head, classes, scaling, and the
+    resolved widths and constants. ``detector.py`` has ``load(folder)``, which gives a module with the same raw outputs
+    and a plain ``detect``.
+
+    Raises:
+        ConfigError: the network has a head or a block that ``detector.py`` does not know.
     """
+    check_vocabulary(network)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_detector(detector, folder / "weights.safetensors")
-    notes = {"head": detector.head_name, "classes": detector.classes, "scaling": asdict(detector.scaling)}
-    description = dumps(detector.architecture.to_dict() | notes)
+    save_detector(network, folder / "weights.safetensors")
+    notes = {
+        "head": network.head_name,
+        "classes": network.classes,
+        "scaling": asdict(network.scaling),
+        "resolved": network.resolved() | {"mean": IMAGENET_MEAN, "deviation": IMAGENET_STD},
+    }
+    description = dumps(network.architecture.to_dict() | notes)
     (folder / "architecture.json").write_text(description, encoding="utf-8")
-    (folder / "detector.py").write_text(join_parts(COMMON + HEADS[detector.head_name]), encoding="utf-8")
+    (folder / "detector.py").write_text(join_parts(COMMON + HEADS[network.head_name]), encoding="utf-8")
+
+
+def check_vocabulary(network: Network) -> None:
+    """The network's head and blocks must be among those that a bundle's ``detector.py`` computes.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    others = [("head", network.head_name)] if network.head_name not in HEADS else []
+    types = {node.block_type for node in network.architecture.nodes}
+    others += [("block type", name) for name in sorted(types) if name not in BLOCK_TYPES]
+    for what, name in others:
+        raise ConfigError(
+            f"a bundle has no {what} {name!r}; it has the heads {', '.join(HEADS)} and the block types "
+            f"{', '.join(BLOCK_TYPES)}. The ONNX file and program.pt2 hold any network."
+        )
 
 
 def join_parts(names: Sequence[str]) -> str:
@@ -73,12 +103,12 @@ def _join_imports(nodes: Sequence[ast.Import | ast.ImportFrom]) -> str:
     return "\n\n".join("\n".join(group) for group in groups.values())
 
 
-def check_bundle(folder: str | Path, detector: Detector, images: Tensor) -> float:
-    """Largest difference between raw outputs of a bundle's module and the detector's, for images [B, 3, H, W]."""
+def check_bundle(folder: str | Path, network: Network, images: Tensor) -> float:
+    """Largest difference between raw outputs of a bundle's module and the network's, for images [B, 3, H, W]."""
     spec = spec_from_file_location("bundled_detector", Path(folder) / "detector.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    with in_evaluation(detector):
-        return largest_difference(module.load(folder)(images.cpu()), detector(images))
+    with in_evaluation(network):
+        return largest_difference(module.load(folder)(images.cpu()), network(images))

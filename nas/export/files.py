@@ -1,4 +1,4 @@
-"""A detector written in every form, each compared with the detector itself on one image."""
+"""A network written in every form, each compared with the network itself on one image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from nas.datasets.augment import normalise
 from nas.datasets.synthetic import SyntheticSettings, generate
-from nas.detectors.detector import Detector
-from nas.detectors.postprocess import DetectionSettings
-from nas.detectors.resample import Size
+from nas.detectors.detections import DetectionSettings
+from nas.detectors.detector import Network
+from nas.detectors.sizes import Size
 from nas.export.bundle import check_bundle, write_bundle
 from nas.export.onnx_file import check_onnx, export_onnx
 from nas.export.program import check_program, export_program
@@ -22,7 +22,7 @@ from search_spaces.errors import ConfigError
 
 
 def write_files(
-    detector: Detector, size: Size, folder: str | Path, image: str | None, settings: DetectionSettings
+    network: Network, size: Size, folder: str | Path, image: str | None, settings: DetectionSettings
 ) -> list[dict[str, Any]]:
     """Write ``program.pt2``, ``detector.onnx`` and ``bundle/`` into a folder.
 
@@ -32,7 +32,7 @@ def write_files(
         settings: of the ONNX file's post-processing.
 
     Returns:
-        For each its ``file``, ``bytes``, the ``image`` in words, and the largest ``differences`` from the detector.
+        For each its ``file``, ``bytes``, the ``image`` in words, and the largest ``differences`` from the network.
     """
     folder = Path(folder)
     images, source = read_image(image, size)
@@ -42,16 +42,16 @@ def write_files(
         raise ConfigError(
             f"out is {str(folder)!r}; it must be a folder that can be written ({error.strerror})."
         ) from None
-    detector.eval()
+    network.eval()
     program, onnx, bundle = folder / "program.pt2", folder / "detector.onnx", folder / "bundle"
-    export_onnx(detector, size, onnx, settings)
-    export_program(detector, size, program)
-    write_bundle(detector, bundle)
+    export_onnx(network, size, onnx, settings)
+    export_program(network, size, program)
     checks: dict[Path, dict[str, float]] = {
-        program: {"raw outputs": check_program(program, detector, images)},
-        onnx: check_onnx(onnx, detector, images, settings),
-        bundle: {"raw outputs": check_bundle(bundle, detector, images)},
+        program: {"raw outputs": check_program(program, network, images)},
+        onnx: check_onnx(onnx, network, images, settings),
     }
+    write_bundle(network, bundle)  # last: it alone may be refused
+    checks[bundle] = {"raw outputs": check_bundle(bundle, network, images)}
     rows: list[dict[str, Any]] = []
     for path, differences in checks.items():
         files = sorted(path.iterdir()) if path.is_dir() else [path]

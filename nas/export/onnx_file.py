@@ -1,4 +1,4 @@
-"""A detector as one ONNX file, post-processing inside, and its check against onnxruntime."""
+"""A network as one ONNX file, post-processing inside, and its check against onnxruntime."""
 
 from __future__ import annotations
 
@@ -14,69 +14,51 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.detectors.classifier import Classifier
-from nas.detectors.detector import Detector
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.postprocess import DetectionSettings, detections_fixed
-from nas.detectors.resample import Size
-from nas.detectors.retinanet import RetinaNet
-from nas.export.mask_rcnn_fixed import mask_detections_fixed
-from nas.export.program import example_images, in_evaluation
+from nas.detectors.detections import DetectionSettings
+from nas.detectors.detector import Network, as_detector, in_evaluation
+from nas.detectors.sizes import Size
+from nas.export.program import example_images
 from search_spaces.errors import ConfigError
-
-OUTPUTS = {
-    "retinanet": ("boxes", "scores", "labels", "count"),
-    "mask_rcnn": ("boxes", "scores", "labels", "count", "masks"),
-    "classifier": ("logits", "probabilities"),
-}
-"""Head -> names of the outputs in the file."""
 
 
 class OneImage(nn.Module):
-    """What the ONNX file computes: image to detections, all shapes fixed."""
+    """What the ONNX file computes: image to what the network finds, all shapes fixed."""
 
-    def __init__(self, detector: Detector, settings: DetectionSettings) -> None:
+    def __init__(self, network: Network, settings: DetectionSettings) -> None:
         super().__init__()
-        self.detector = detector
+        self.network = network
         self.settings = settings
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Normalised image [1, 3, H, W] -> the tensors that ``OUTPUTS`` names."""
-        detector, size = self.detector, (images.shape[2], images.shape[3])
-        raw = detector(images)
-        if isinstance(detector, RetinaNet):
-            logits, codes, anchors = detector.flatten(raw)
-            inclusive = detector.scaling.inclusive_pixels
-            return detections_fixed(logits[0], codes[0], anchors, size, self.settings, inclusive)
-        if isinstance(detector, MaskRCNN):
-            return mask_detections_fixed(detector, raw, size, self.settings)
-        return raw["class"], raw["class"].softmax(1)
+        """Normalised image [1, 3, H, W] -> the tensors that ``network.fixed_names`` names."""
+        found = self.network.fixed(self.network(images), (images.shape[2], images.shape[3]), self.settings)
+        return tuple(found[name] for name in self.network.fixed_names)
 
 
 def export_onnx(
-    detector: Detector, image_size: int | Size, path: str | Path, settings: DetectionSettings | None = None
+    network: Network, image_size: int | Size, path: str | Path, settings: DetectionSettings | None = None
 ) -> None:
-    """Write one ONNX file that takes ``images`` [1, 3, H, W], normalised, and gives what ``OUTPUTS`` names.
+    """Write one ONNX file that takes ``images`` [1, 3, H, W], normalised, and gives the network's ``fixed_names``.
 
     ``boxes`` [D, 4] (x1, y1, x2, y2 in pixels), ``scores`` [D], ``labels`` [D], ``masks`` [D, 28, 28] with D =
     ``settings.detections``, best first, and zero from ``count`` on; or ``logits`` [1, K] and ``probabilities`` [1, K].
-    Where that may differ from ``detect`` says :func:`nas.detectors.postprocess.detections_fixed`.
+    Where that may differ from ``detect``, :func:`nas.detectors.heads.fixed_shapes.detections_fixed` says.
 
     Raises:
-        ConfigError: a side is no multiple of what the detector needs, or packages of the extra ``export`` are missing.
+        ConfigError: a side is no multiple of what the network needs, or packages of the extra ``export`` are missing.
     """
     require("onnx", "onnxscript")
-    images = example_images(detector, image_size)
+    images = example_images(network, image_size)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    module = OneImage(detector, settings or DetectionSettings())
-    with in_evaluation(detector), _quietly():
+    module = OneImage(network, settings or DetectionSettings())
+    with in_evaluation(network), _quietly():
         program = torch.onnx.export(
             module.eval(),
             (images,),
             dynamo=True,
             input_names=["images"],
-            output_names=list(OUTPUTS[detector.head_name]),
+            output_names=list(network.fixed_names),
         )
     assert program is not None
     program.save(path)
@@ -97,9 +79,9 @@ def _quietly() -> Iterator[None]:
 
 
 def check_onnx(
-    path: str | Path, detector: Detector, images: Tensor, settings: DetectionSettings | None = None
+    path: str | Path, network: Network, images: Tensor, settings: DetectionSettings | None = None
 ) -> dict[str, float]:
-    """How far onnxruntime on a file of :func:`export_onnx` is from the detector itself, for one image [1, 3, H, W].
+    """How far onnxruntime on a file of :func:`export_onnx` is from the network itself, for one image [1, 3, H, W].
 
     Returns:
         For a classifier the largest difference of ``logits`` and ``probabilities``. Otherwise ``count``: how many
@@ -114,13 +96,12 @@ def check_onnx(
     names = [output.name for output in session.get_outputs()]
     values = session.run(names, {"images": images.float().cpu().numpy()})
     found = {name: torch.from_numpy(value) for name, value in zip(names, values)}
-    with in_evaluation(detector):
-        if isinstance(detector, Classifier):
-            logits = detector(images)["class"].cpu()
-            plain = {"logits": logits, "probabilities": logits.softmax(1)}
-            return {name: _largest(found[name] - plain[name]) for name in names}
-        (expected,) = detector.detect(images, settings)
-    return _compare(found, {name: value.cpu() for name, value in expected.items()})
+    if "boxes" in found:
+        (expected,) = as_detector(network, "the comparison of detections").detect(images, settings)
+        return _compare(found, {name: value.cpu() for name, value in expected.items()})
+    with in_evaluation(network):
+        plain = network.fixed(network(images), (images.shape[2], images.shape[3]), settings or DetectionSettings())
+    return {name: _largest(found[name] - plain[name].cpu()) for name in names}
 
 
 def _compare(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:

@@ -1,10 +1,8 @@
-"""A detector as a torch.export program: one file that runs without its Python source."""
+"""A network as a torch.export program: one file that runs without its Python source."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +10,37 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten_with_path
 
-from nas.detectors.detector import Detector
-from nas.detectors.resample import Size, check_image_size
+from nas.detectors.detector import Network, in_evaluation
+from nas.detectors.sizes import Size, check_image_size
 
 
-def export_program(detector: Detector, image_size: int | Size, path: str | Path) -> None:
+def export_program(network: Network, image_size: int | Size, path: str | Path) -> None:
     """Write the raw outputs (class, box, endpoints) for one image as a program for ``torch.export.load``.
 
     The program takes normalised images [1, 3, H, W], as ``forward`` does, and computes as in evaluation.
 
     Args:
         image_size: a side in pixels, or (height, width).
-        path: of the file, by custom ``.pt2``.
+        path: of the file; its name ends in ``.pt2`` by custom.
 
     Raises:
-        ConfigError: a side is no multiple of what the detector needs.
+        ConfigError: a side is no multiple of what the network needs.
     """
-    images = example_images(detector, image_size)
+    images = example_images(network, image_size)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with in_evaluation(detector):
-        program = torch.export.export(detector, (images,))
+    with in_evaluation(network):
+        program = torch.export.export(network, (images,))
     with warnings.catch_warnings():  # of weights that are stored channels-last; they are whole all the same
         warnings.filterwarnings("ignore", "No complete tensor found")
         torch.export.save(program, path)
 
 
-def check_program(path: str | Path, detector: Detector, images: Tensor) -> float:
-    """Largest difference between raw outputs of a program and the detector's, for one image [1, 3, H, W]."""
+def check_program(path: str | Path, network: Network, images: Tensor) -> float:
+    """Largest difference between raw outputs of a program and the network's, for one image [1, 3, H, W]."""
     program = torch.export.load(path).module()
-    with in_evaluation(detector):
-        return largest_difference(program(images), detector(images))
+    with in_evaluation(network):
+        return largest_difference(program(images), network(images))
 
 
 def largest_difference(first: Any, second: Any) -> float:
@@ -58,24 +56,12 @@ def largest_difference(first: Any, second: Any) -> float:
     return max(float((a.cpu() - b.cpu()).abs().max()) for a, b in pairs)
 
 
-def example_images(detector: Detector, image_size: int | Size) -> Tensor:
-    """Images [1, 3, H, W] of zeros where the detector's weights are, of a size that it can take.
+def example_images(network: Network, image_size: int | Size) -> Tensor:
+    """Images [1, 3, H, W] of zeros where the network's weights are, of a size that it can take.
 
     Raises:
-        ConfigError: a side is no multiple of what the detector needs.
+        ConfigError: a side is no multiple of what the network needs.
     """
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-    check_image_size(size, detector.backbone.multiple)
-    return torch.zeros(1, 3, *size, device=next(detector.parameters()).device)
-
-
-@contextmanager
-def in_evaluation(detector: Detector) -> Iterator[None]:
-    """Batch normalisation with the running statistics, no gradients, and all as it was in the end."""
-    training = detector.training
-    detector.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        detector.train(training)
+    check_image_size(size, network.backbone.multiple)
+    return torch.zeros(1, 3, *size, device=next(network.parameters()).device)

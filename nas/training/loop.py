@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nas.detectors import Detector
+from nas.detectors import Network
 from nas.training.schedule import Schedule
 from search_spaces.errors import ConfigError
 
@@ -67,7 +67,7 @@ class TrainingResult:
 
 
 def train(
-    detector: Detector, batches: Iterable[Batch], schedule: Schedule, settings: OptimiserSettings
+    detector: Network, batches: Iterable[Batch], schedule: Schedule, settings: OptimiserSettings
 ) -> TrainingResult:
     """Train for ``schedule.steps`` steps, or until the batches end or the loss is not finite.
 

@@ -16,7 +16,7 @@ def torch_contender(kind: str, side: int, threads: int) -> Callable[[], object]:
     import torch
 
     from nas.detectors import build_detector, optimise
-    from nas.detectors.blocks import BatchNorm
+    from nas.detectors.layers import BatchNorm
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)

@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 
 from nas.detectors import DetectionSettings
-from nas.detectors.anchors import anchor_boxes
-from nas.detectors.postprocess import postprocess
+from nas.detectors.heads.anchors import anchor_boxes
+from nas.detectors.heads.postprocess import postprocess
 
 HERE = Path(__file__).parent
 REST = 0.5  # seconds before each run: threads of the contender before go on spinning for a while

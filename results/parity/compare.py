@@ -21,11 +21,13 @@ from torch import Tensor
 
 import search_spaces
 from nas.checkpoints import convert
+from nas.detectors.convention import CONVENTIONS
+from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Detector
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.postprocess import DetectionSettings, postprocess
-from nas.detectors.retinanet import RetinaNet
-from nas.detectors.rpn import ProposalSettings
+from nas.detectors.heads.mask_rcnn import MaskRCNN
+from nas.detectors.heads.postprocess import postprocess
+from nas.detectors.heads.retinanet import RetinaNet
+from nas.detectors.heads.rpn import ProposalSettings
 from search_spaces.architecture import SCHEMA_VERSION, Architecture
 from search_spaces.block import BlockSpec
 
@@ -139,7 +141,7 @@ def _compare_regions(
             masks = detector.mask_outputs(raw["endpoints"], given, labels)
         found["given_mask"] = Difference()
         found["given_mask"].add(masks.unflatten(0, (len(given), -1)).numpy(), expected["given_mask_logits"])
-    candidates = detector.scaling.rules.roi_candidates
+    candidates = CONVENTIONS[detector.scaling.convention].roi_candidates
     settings = DetectionSettings(candidates=candidates, detections=meta["max_detections"] + SPARE)
     detections = []
     for at, size in enumerate(sizes):

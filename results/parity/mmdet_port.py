@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from nas.checkpoints import convert
-from nas.detectors.anchors import decode, to_corners
+from nas.detectors.boxes import decode, to_corners
 from nas.detectors.detector import Detector
-from nas.detectors.head_layers import flatten_levels
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.retinanet import RetinaNet
-from nas.detectors.roi import decode_regions
+from nas.detectors.heads.mask_rcnn import MaskRCNN
+from nas.detectors.heads.regions import decode_regions
+from nas.detectors.heads.retinanet import RetinaNet
+from nas.detectors.heads.towers import flatten_levels
 
 SIZES = {
     "49": {"endpoints_num_filters": 32, "filter_size_scale": 0.25, "resample_alpha": 0.5, "block_repeats": 1},

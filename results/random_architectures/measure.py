@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,12 +23,12 @@ import torch
 from torch import Tensor
 
 import search_spaces
-from nas.checkpoints.slots import Slot, slots
 from nas.detectors import Scaling, build_detector
-from nas.detectors.blocks import BatchNorm
-from nas.detectors.detector import Detector
+from nas.detectors.detector import Network, in_evaluation
+from nas.detectors.layers import BatchNorm
+from nas.detectors.parts import Role
 from nas.export.bundle import check_bundle, write_bundle
-from nas.export.program import in_evaluation, largest_difference
+from nas.export.program import largest_difference
 from search_spaces.architecture import Architecture
 from search_spaces.block import BlockSpec
 
@@ -90,7 +91,7 @@ def check(architecture: Architecture, rng: Random, program: bool) -> dict[str, f
     return found
 
 
-def train_once(detector: Detector, images: Tensor) -> None:
+def train_once(detector: Network, images: Tensor) -> None:
     """Forward and backward; sizes of the five levels, a gradient everywhere, and statistics unlike the initial ones."""
     raw = detector(images)
     for level in range(3, 8):
@@ -131,28 +132,19 @@ def relabel(architecture: Architecture, rng: Random) -> tuple[Architecture, dict
     return Architecture(architecture.stem, tuple(blocks), low, high), new
 
 
-def move_weights(source: Detector, target: Detector, new_index: dict[int, int]) -> None:
+def move_weights(source: Network, target: Network, new_index: dict[int, int]) -> None:
     """Copy the weights of every role to the same role under its new node indices."""
-    there, values, places = slots(target), source.state_dict(), target.state_dict()
-    for name, slot in slots(source).items():
-        place = there[renamed(name, new_index)]
-        rows(places[place.key], place).copy_(rows(values[slot.key], slot))
+    there, values, places = dict(target.roles()), source.state_dict(), target.state_dict()
+    for role, weight in source.roles():
+        place = there[renamed(role, new_index)]
+        rows = values[weight.key][weight.first : weight.last]
+        places[place.key][place.first : place.last].copy_(rows)
 
 
-def rows(value: Tensor, slot: Slot) -> Tensor:
-    """The part of a tensor that belongs to a slot."""
-    return value[slot.first : slot.last]
-
-
-def renamed(name: str, new_index: dict[int, int]) -> str:
-    """A slot's name with its node indices replaced."""
-    head, _, rest = name.partition(".")
-    if head.startswith("node"):
-        head = f"node{new_index[int(head.removeprefix('node'))]}"
-    elif head.startswith("connection"):
-        parent, node = head.removeprefix("connection").split("-")
-        head = f"connection{new_index[int(parent)]}-{new_index[int(node)]}"
-    return f"{head}.{rest}"
+def renamed(role: Role, new_index: dict[int, int]) -> Role:
+    """A role with its node indices replaced."""
+    node, parent = (None if index is None else new_index[index] for index in (role.node, role.parent))
+    return replace(role, node=node, parent=parent)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ SAME_GRAPH = {
 """Published networks that are another one's graph, scaled."""
 
 
+def graph_name(name: str) -> str:
+    """Name of the architecture file that a published network's graph is in."""
+    return SAME_GRAPH.get(name, name)
+
+
 def published_names() -> tuple[str, ...]:
     """Names of the published architectures, sorted."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
@@ -33,7 +38,7 @@ def load(name_or_file: str | Path) -> Architecture:
         ArchitectureError: no such name and no such file, or the file holds no valid architecture.
     """
     text = str(name_or_file)
-    name = SAME_GRAPH.get(text, text)
+    name = graph_name(text)
     if name in published_names():
         return load_file(FOLDER / f"{name}.json")
     if Path(text).suffix == ".json" or Path(text).exists():

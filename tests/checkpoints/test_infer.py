@@ -11,27 +11,27 @@ from hypothesis import strategies as st
 
 import search_spaces
 from nas.checkpoints.infer import check_given, infer_scaling, infer_width
-from nas.checkpoints.slots import slots
 from nas.detectors import PUBLISHED, Scaling, build_detector
-from nas.detectors.detector import Detector
-from nas.detectors.scaling import LEVEL_WIDTHS
+from nas.detectors.backbones import FAMILIES
+from nas.detectors.detector import Network
+from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 
 ARCHITECTURES = {name: search_spaces.load(name) for name in ("spinenet-49", "spinenet-mobile-49", "r50-fpn")}
 
 
-def shapes_of(detector: Detector) -> dict[str, tuple[int, ...]]:
-    """Slot -> shape, as a checkpoint would have it."""
+def shapes_of(detector: Network) -> dict[Role, tuple[int, ...]]:
+    """Role -> shape, as a checkpoint would have it."""
     state = detector.state_dict()
     found = {}
-    for name, slot in slots(detector).items():
-        shape = tuple(state[slot.key].shape)
-        found[name] = shape if slot.first is None or slot.last is None else (slot.last - slot.first, *shape[1:])
+    for role, weight in detector.roles():
+        shape = tuple(state[weight.key].shape)
+        found[role] = shape if weight.first is None or weight.last is None else (weight.last - weight.first, *shape[1:])
     return found
 
 
-def skeleton(architecture: Architecture, scaling: Scaling, head: str = "retinanet", classes: int = 91) -> Detector:
+def skeleton(architecture: Architecture, scaling: Scaling, head: str = "retinanet", classes: int = 91) -> Network:
     with torch.device("meta"):
         return build_detector(architecture, scaling, head, classes)
 
@@ -82,7 +82,7 @@ def test_no_width_fits() -> None:
     architecture = ARCHITECTURES["spinenet-49"]
     shapes = shapes_of(skeleton(architecture, Scaling(head_depth=0)))
     output = architecture.outputs[5]
-    shapes[f"node{output}.block0.expand.kernel"] = (999, 256, 1, 1)
+    shapes[Role("block", "expand", "kernel", node=output, index=0)] = (999, 256, 1, 1)
     with pytest.raises(ConfigError, match="no width gives the channels of all its layers"):
         infer_width(shapes, architecture)
 
@@ -90,7 +90,7 @@ def test_no_width_fits() -> None:
 def test_given_values_must_agree() -> None:
     architecture, found = ARCHITECTURES["spinenet-49"], {"width": 0.25, "alpha": 0.5, "repeats": 1, "classes": 7}
     check_given({"width": 0.2501, "alpha": None, "repeats": 1, "activation": "swish"}, found, architecture)
-    assert {int(base * 0.2501) for base in LEVEL_WIDTHS["spinenet"].values()} == {8, 16, 32, 64}
+    assert {int(base * 0.2501) for base in FAMILIES["spinenet"].widths.values()} == {8, 16, 32, 64}
     for name, value in {"width": 0.3, "alpha": 1.0, "repeats": 2, "classes": 91}.items():
         with pytest.raises(ConfigError, match=rf"{name} is {value}; the checkpoint's shapes say {found[name]}"):
             check_given({name: value}, found, architecture)

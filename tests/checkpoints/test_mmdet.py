@@ -14,9 +14,10 @@ import search_spaces
 from nas.checkpoints import convert
 from nas.checkpoints.convert import convert_arrays
 from nas.checkpoints.mmdet import prepare
-from nas.detectors.anchors import anchor_boxes, decode, to_corners
+from nas.detectors.boxes import decode, to_corners
 from nas.detectors.convention import MMDET
-from nas.detectors.retinanet import RetinaNet
+from nas.detectors.heads.anchors import anchor_boxes
+from nas.detectors.heads.retinanet import RetinaNet
 from search_spaces.architecture import Architecture
 from search_spaces.block import BlockSpec
 from search_spaces.errors import ConfigError
@@ -272,7 +273,7 @@ def test_other_heads_and_architectures() -> None:
         prepare(arrays, "mask_rcnn")
     with pytest.raises(ConfigError, match=r"begins with 'bbox_head.retina_cls.'; it is not a retinanet checkpoint"):
         prepare({"backbone.conv1.conv.weight": np.zeros(1)}, "retinanet")
-    refused(arrays, "hold SpineNet alone", search_spaces.load("r50-fpn"))
+    refused(arrays, "type fpn, which no checkpoint of mmdet has", search_spaces.load("r50-fpn"))
     refused(arrays, r"^checkpoint: ", search_spaces.load("r0-sp53"))
 
 

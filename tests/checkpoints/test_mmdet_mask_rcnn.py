@@ -16,9 +16,9 @@ from nas.checkpoints import convert
 from nas.checkpoints.convert import convert_arrays
 from nas.checkpoints.mmdet import prepare
 from nas.detectors.convention import MMDET, TPU
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.roi import align_regions, decode_regions, roi_levels
-from nas.export.mask_rcnn_fixed import align_fixed
+from nas.detectors.heads.fixed_shapes import align_fixed
+from nas.detectors.heads.mask_rcnn import MaskRCNN
+from nas.detectors.heads.regions import align_regions, decode_regions, roi_levels
 from search_spaces.errors import ConfigError
 from tests.checkpoints.test_mmdet import CHANNELS, DEPTH, ENDPOINTS, SPINENET_49, Backbone, Conv, arrays_of
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from nas.detectors.mask_rcnn import MaskRCNN
-from nas.detectors.postprocess import DetectionSettings
-from nas.detectors.rpn import ProposalSettings
+from nas.detectors.convention import CONVENTIONS
+from nas.detectors.detections import DetectionSettings
+from nas.detectors.heads.mask_rcnn import MaskRCNN
+from nas.detectors.heads.rpn import ProposalSettings
 from tests.checkpoints.parity_fixtures import NAMES, YX, Fixture, converted, load
 
 TOLERANCE = 2e-5  # of the largest magnitude, or of 1
@@ -29,7 +30,7 @@ def regional(name: str) -> tuple[Fixture, MaskRCNN, dict[int, torch.Tensor]]:
     fixture, detector = load(name), converted(name)
     assert isinstance(detector, MaskRCNN)
     with torch.no_grad():
-        return fixture, detector, detector.endpoints(fixture.image)
+        return fixture, detector, detector.features(fixture.image)
 
 
 def regions(array: np.ndarray) -> list[torch.Tensor]:
@@ -104,7 +105,8 @@ def test_mask_head_on_given_regions() -> None:
 def test_detections_with_masks(name: str) -> None:
     fixture, detector, endpoints = regional(name)
     settings = DetectionSettings(
-        candidates=detector.scaling.rules.roi_candidates, detections=fixture.settings["max_detections"]
+        candidates=CONVENTIONS[detector.scaling.convention].roi_candidates,
+        detections=fixture.settings["max_detections"],
     )
     size = (fixture.image.shape[2], fixture.image.shape[3])
     (found,) = detector.detections(endpoints, regions(fixture.outputs["rois"]), size, settings)

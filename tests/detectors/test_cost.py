@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nas.detectors import PROXY, build_detector, cost
-from nas.detectors.blocks import ConvNorm
+from nas.detectors.layers import ConvNorm
 from search_spaces.errors import ConfigError
 
 # name, image size, trainable parameters, batch-normalisation statistics, multiply-adds of TensorFlow's profiler / 2 (G)

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ import torch
 import search_spaces
 from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD
 from nas.detectors import CONVENTIONS, load_detector
-from nas.detectors.scaling import LEVEL_WIDTHS
+from nas.export import bundle
 from nas.export.bundle import HEADS, check_bundle, write_bundle
 from nas.export.standalone import graph
+from search_spaces.errors import ConfigError
 from tests.export.export_support import drawn_picture, small_detector
 
 CHECK = """
@@ -97,7 +99,8 @@ def results(tmp_path_factory):
             raw = detector(images)
             maps = {key: raw[key] if isinstance(raw[key], dict) else {"": raw[key]} for key in raw}
             maps = {key: value for key, value in maps.items() if key != "image_size"}
-            torch.save({"images": images, "raw": maps, "found": detector.detect(images)}, home / case / "case.pt")
+            find = detector.classify if head == "classifier" else detector.detect
+            torch.save({"images": images, "raw": maps, "found": find(images)}, home / case / "case.pt")
     script = home / "check.py"
     script.write_text(CHECK)
     command = [sys.executable, "-I", str(script), str(home)]
@@ -147,15 +150,35 @@ def test_the_python_file_is_whole_and_imports_torch_alone(head, tmp_path):
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_the_constants_of_a_bundle_are_the_projects():
-    assert graph.WIDTHS == LEVEL_WIDTHS
-    assert (graph.MEAN, graph.DEVIATION) == (IMAGENET_MEAN, IMAGENET_STD)
-    for name, rules in CONVENTIONS.items():
-        facts = graph.convention(name)
-        assert facts["pixel_anchors"] == rules.rounded_anchors
-        assert facts["hard_gate"] == (rules.gate == "hard_sigmoid") == (rules.squeeze_activation == "relu")
-        shared = {key: value for key, value in facts.items() if key not in ("pixel_anchors", "hard_gate")}
-        assert shared == {key: getattr(rules, key) for key in shared}
+@pytest.mark.parametrize("head", HEADS)
+def test_the_numbers_of_a_bundle_are_in_its_architecture_file(head, tmp_path):
+    detector = small_detector("spinenet-mobile-49", head, convention="model_garden", width=0.5)
+    write_bundle(detector, tmp_path)
+    numbers = json.loads((tmp_path / "architecture.json").read_text())["resolved"]
+    assert (numbers["mean"], numbers["deviation"]) == (list(IMAGENET_MEAN), list(IMAGENET_STD))
+    assert numbers["widths"] == {"0": 4, "1": 8, "2": 12, "3": 20, "4": 40, "5": 56, "6": 56, "7": 56}
+    assert (numbers["stem_channels"], numbers["image_multiple"]) == (4, 128)
+    assert (numbers["gate"], numbers["aspect_ratios"]) == ("hard_sigmoid", [0.5, 1.0, 2.0])
+    text = (tmp_path / "detector.py").read_text()
+    assert not {"WIDTHS", "ASPECT_RATIOS", "0.485", "5000", "model_garden"} & set(re.findall(r"[\w.]+", text))
+
+
+def test_numbers_of_the_architecture_file_are_used(tmp_path):
+    detector, images = small_detector("spinenet-49"), drawn_picture(128, 128)
+    write_bundle(detector, tmp_path)
+    path = tmp_path / "architecture.json"
+    path.write_text(path.read_text().replace('"same_convolutions": false', '"same_convolutions": true'))
+    assert check_bundle(tmp_path, detector, images) > 1e-3
+
+
+@pytest.mark.parametrize(("table", "what"), [("HEADS", "head 'retinanet'"), ("BLOCK_TYPES", "block type 'bottleneck'")])
+def test_what_a_bundle_does_not_know_is_refused_in_words(table, what, monkeypatch, tmp_path):
+    known = getattr(bundle, table)
+    without = [name for name in known if name not in ("retinanet", "bottleneck")]
+    monkeypatch.setattr(bundle, table, {name: known[name] for name in without} if table == "HEADS" else tuple(without))
+    with pytest.raises(ConfigError, match=rf"{what}.* ONNX file and program.pt2 hold any network"):
+        write_bundle(small_detector("spinenet-49"), tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_every_part_is_used():

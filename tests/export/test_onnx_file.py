@@ -11,9 +11,10 @@ from PIL import Image
 
 from nas.datasets.augment import normalise
 from nas.detectors import DetectionSettings
-from nas.detectors.roi import align_regions
+from nas.detectors.heads.fixed_shapes import align_fixed, proposals_fixed
+from nas.detectors.heads.regions import align_regions
+from nas.detectors.heads.rpn import INFERENCE
 from nas.export import check_onnx, export_onnx
-from nas.export.mask_rcnn_fixed import align_fixed, proposals_fixed
 from nas.export.onnx_file import _compare
 from search_spaces.errors import ConfigError
 from tests.export.export_support import drawn_picture, small_detector
@@ -99,7 +100,9 @@ def test_fixed_shapes_of_mask_rcnn_change_nothing():
     detector, images = small_detector("spinenet-49", "mask_rcnn"), drawn_picture(96, 160)
     raw = detector(images)
     (expected,) = detector.proposals(raw, (96, 160))
-    regions, valid = proposals_fixed(detector, raw, (96, 160))
+    logits, codes, anchors = detector._by_level(raw)
+    first = ([x[0] for x in logits], [x[0] for x in codes])
+    regions, valid = proposals_fixed(*first, anchors, (96, 160), INFERENCE)
     assert int(valid.sum()) == len(expected) < len(regions)
     torch.testing.assert_close(regions[: len(expected)], expected)
     assert not regions[len(expected) :].any()

@@ -9,6 +9,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def outputs(name: str, head: str, convention: str) -> dict[str, list[float]]:
             masks = detector.mask_outputs(raw["endpoints"], rois, torch.tensor([1, 2, 3, 4]))
             found |= {f"regions {key}": value for key, value in figures([logits, codes, masks])}
         settings = DetectionSettings(score_threshold=0.0, detections=5)
-        for at, image in enumerate(detector.detect(images, settings)):
+        find = detector.classify if head == "classifier" else partial(detector.detect, settings=settings)
+        for at, image in enumerate(find(images)):
             found |= {f"detections {at} {key}": value for key, value in figures(image)}
         torch.manual_seed(1)
         found |= {f"loss {key}": value for key, value in figures(detector.loss(raw, targets(head)))}

@@ -68,7 +68,7 @@ class Backbone(nn.Module):
         super().__init__()
         s, self.graph = graph.s, graph
         mobile = graph.family == "mobile"
-        channels = graph.width(0) if mobile else int(64 * s.width) if graph.family == "resnet-fpn" else 64
+        channels = s.stem_channels
         self.stem = ConvNorm(3, channels, 3, s, 2, act=s.activation) if mobile else Stem(channels, s)
         self.groups, self.connections, self.endpoints = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for at in graph.live:
@@ -88,11 +88,7 @@ class Backbone(nn.Module):
                 self.endpoints[str(block.level)] = ConvNorm(width, s.endpoints, 1, s, act=act)
         if graph.family == "resnet-fpn":
             self.pyramid = Pyramid(graph)
-
-        below = range(graph.stem) if graph.family == "resnet-fpn" else graph.live
-        deepest = max(graph.blocks[at].level for at in below)
-        whole = graph.family != "spinenet" or s.convention != "tpu"
-        self.multiple = 2**deepest if whole else 1  # of image sides, so that feature maps fit each other
+        self.multiple = s.image_multiple  # of image sides, so that feature maps fit each other
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         graph = self.graph

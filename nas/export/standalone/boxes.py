@@ -14,13 +14,13 @@ def flat(maps: dict[int, Tensor], channels: int) -> Tensor:
     return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, channels) for x in maps.values()], 1)
 
 
-def anchors(level: int, x: Tensor, s: Any, octaves: int) -> Tensor:
+def anchors(level: int, x: Tensor, s: Any) -> Tensor:
     """Anchors [h * w * A, 4] of a map [..., h, w]: centre y, centre x, height, width in pixels."""
     stride = 2**level
-    sizes = [2 ** (i / octaves) * s.anchor_size * stride for i in range(octaves)]
+    sizes = [2 ** (i / s.octaves) * s.anchor_size * stride for i in range(s.octaves)]
     shapes = torch.tensor([(a / math.sqrt(ratio), a * math.sqrt(ratio)) for a in sizes for ratio in s.aspect_ratios])
     offsets = torch.zeros_like(shapes)
-    if s.pixel_anchors:  # corners on whole pixels
+    if s.rounded_anchors:  # corners on whole pixels
         middle = (stride - 1) / 2
         low, high = (middle - (shapes - 1) / 2).round(), (middle + (shapes - 1) / 2).round()
         offsets, shapes = (low + high) / 2 - stride / 2, high - low
@@ -55,10 +55,12 @@ def suppress(boxes: Tensor, iou: float) -> list[int]:
     return kept
 
 
-def select(scores: Tensor, boxes: Tensor, threshold: float, iou: float, candidates: int) -> dict[str, Tensor]:
-    """The 100 best detections of one image, from scores [N, K] and boxes [N, 4] or, each class its own, [N, K, 4].
+def select(
+    scores: Tensor, boxes: Tensor, threshold: float, iou: float, candidates: int, detections: int
+) -> dict[str, Tensor]:
+    """The best detections of one image, from scores [N, K] and boxes [N, 4] or, each class its own, [N, K, 4].
 
-    Class 0 is the background. Of each other class so many candidates go through suppression.
+    Class 0 is the background. Of each other class that many candidates go through suppression.
     """
     found = []
     for label in range(1, scores.shape[1]):
@@ -66,7 +68,7 @@ def select(scores: Tensor, boxes: Tensor, threshold: float, iou: float, candidat
         order = order[scores[order, label] > threshold]
         own = boxes[order] if boxes.dim() == 2 else boxes[order, label]
         found += [(-float(scores[order[i], label]), int(order[i]), label, own[i]) for i in suppress(own, iou)]
-    found = sorted(found, key=lambda one: one[:3])[:100]
+    found = sorted(found, key=lambda one: one[:3])[:detections]
     return {
         "boxes": torch.stack([box for *_, box in found]) if found else boxes.new_zeros(0, 4),
         "scores": boxes.new_tensor([-score for score, *_ in found]),

@@ -110,7 +110,7 @@ class SqueezeExcite(nn.Module):
     def __init__(self, channels: int, squeezed: int, s: Any) -> None:
         super().__init__()
         self.reduce, self.expand = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
-        self.act, self.hard = "relu" if s.hard_gate else "swish", s.hard_gate
+        self.act, self.hard = s.squeeze_activation, s.gate == "hard_sigmoid"
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.expand(activate(self.reduce(x.mean((2, 3), keepdim=True)), self.act))

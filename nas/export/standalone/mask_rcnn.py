@@ -37,7 +37,7 @@ class MaskRCNN(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """Per image the 100 best detections above the threshold, best first.
+        """Per image the best detections above the threshold, best first.
 
         Each has a box (x1, y1, x2, y2 in pixels), a score, a label, and a mask [28, 28], probabilities in the box.
         """
@@ -47,12 +47,12 @@ class MaskRCNN(nn.Module):
         for image in range(len(images)):
             regions = propose(raw["class"], raw["box"], image, size, self.s)
             logits, codes = self.box_head(align(endpoints, image, regions, 7, self.s))
-            codes = codes / codes.new_tensor([10, 10, 5, 5])
+            codes = codes / codes.new_tensor(self.s.code_weights)
             x1, y1, x2, y2 = regions[:, None].unbind(-1)
             centred = torch.stack([(y1 + y2) / 2, (x1 + x2) / 2, y2 - y1, x2 - x1], -1)
             boxes = decode(codes, centred.expand_as(codes), size, self.s.inclusive_pixels)
             scores = logits.double().softmax(1).float()
-            found = select(scores, boxes, threshold, iou, self.s.roi_candidates)
+            found = select(scores, boxes, threshold, iou, self.s.roi_candidates, self.s.detections)
             masks = self.mask_head(align(endpoints, image, found["boxes"], 14, self.s), found["labels"])
             results.append(found | {"masks": masks})
         return results

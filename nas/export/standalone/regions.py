@@ -15,28 +15,29 @@ from nas.export.standalone.towers import Tower, head_conv
 
 
 class RegionProposals(nn.Module):
-    """Three anchors at every position of every level; for each a logit of there being an object, and a box."""
+    """Some anchors at every position of every level; for each a logit of there being an object, and a box."""
 
     def __init__(self, s: Any, levels: int) -> None:
         super().__init__()
         self.tower = Tower(s, levels, s.rpn_depth)
-        self.class_predictor = head_conv(s.head_channels, 3, s.separable, kernel=1)
-        self.box_predictor = head_conv(s.head_channels, 3 * 4, s.separable, kernel=1)
+        anchors = s.octaves * len(s.aspect_ratios)
+        self.class_predictor = head_conv(s.head_channels, anchors, s.separable, kernel=1)
+        self.box_predictor = head_conv(s.head_channels, anchors * 4, s.separable, kernel=1)
 
 
 def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, size: tuple[int, ...], s: Any) -> Tensor:
-    """Regions [R, 4] of image number ``image``: the 1,000 best after suppression within each level."""
+    """Regions [R, 4] of image number ``image``: the best after suppression within each level."""
     boxes, scores = [], []
     for level, x in logits.items():
         score = x[image].permute(1, 2, 0).flatten().double().sigmoid().float()
         code = codes[level][image].permute(1, 2, 0).reshape(-1, 4)
-        order = score.sort(descending=True, stable=True).indices[:1000]
-        box = decode(code[order], anchors(level, x, s, octaves=1)[order], size, s.inclusive_pixels)
+        order = score.sort(descending=True, stable=True).indices[: s.proposal_candidates]
+        box = decode(code[order], anchors(level, x, s)[order], size, s.inclusive_pixels)
         order, box = order[box.any(1)], box[box.any(1)]  # the others were clipped to the origin
-        kept = suppress(box, 0.7)
+        kept = suppress(box, s.proposal_iou)
         boxes.append(box[kept])
         scores.append(score[order[kept]])
-    best = torch.cat(scores).sort(descending=True, stable=True).indices[:1000]
+    best = torch.cat(scores).sort(descending=True, stable=True).indices[: s.proposals]
     return torch.cat(boxes)[best]
 
 
@@ -46,13 +47,13 @@ def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int, s:
     A region has size x size bins; the value in the middle of each, or the mean of some around it, is read between the
     four nearest positions.
     """
-    lowest, highest, middle, margin = min(endpoints), max(endpoints), 4, 0.0
+    lowest, highest, middle, margin = min(endpoints), max(endpoints), s.canonical_level, 0.0
     if s.roi_levels:
-        highest, middle, margin = min(highest, lowest + s.roi_levels - 1), lowest + 2, 2.5e-7
+        highest, middle, margin = min(highest, lowest + s.roi_levels - 1), lowest + 2, s.level_margin
     if s.roi_inclusive:
         boxes = boxes + boxes.new_tensor([0, 0, 1, 1])
     sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
-    levels = (middle + ((sides / 224 + margin).log() / math.log(2)).floor()).clamp(lowest, highest)
+    levels = (middle + ((sides / s.canonical_side + margin).log() / math.log(2)).floor()).clamp(lowest, highest)
     fine = size * s.roi_samples
     middles = (torch.arange(fine, device=boxes.device) + 0.5) / fine
     crops = boxes.new_empty(len(boxes), next(iter(endpoints.values())).shape[1], fine, fine)

@@ -19,9 +19,10 @@ class RetinaNetHead(nn.Module):
 
     def __init__(self, s: Any, levels: int, classes: int) -> None:
         super().__init__()
+        anchors = s.octaves * len(s.aspect_ratios)
         self.class_tower, self.box_tower = Tower(s, levels, s.head_depth), Tower(s, levels, s.head_depth)
-        self.class_predictor = head_conv(self.class_tower.channels, 9 * classes, s.separable)
-        self.box_predictor = head_conv(self.box_tower.channels, 9 * 4, s.separable)
+        self.class_predictor = head_conv(self.class_tower.channels, anchors * classes, s.separable)
+        self.box_predictor = head_conv(self.box_tower.channels, anchors * 4, s.separable)
 
 
 class RetinaNet(nn.Module):
@@ -45,12 +46,14 @@ class RetinaNet(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """Per image the 100 best detections above the threshold, best first, after suppression within each class."""
+        """Per image the best detections above the threshold, best first, after suppression within each class."""
         raw = self(images)
         logits, codes = flat(raw["class"], self.classes), flat(raw["box"], 4)
-        boxes = torch.cat([anchors(level, x, self.s, octaves=3) for level, x in raw["box"].items()])
+        boxes = torch.cat([anchors(level, x, self.s) for level, x in raw["box"].items()])
         boxes = decode(codes, boxes, images.shape[2:], self.s.inclusive_pixels)
-        return [select(a.double().sigmoid().float(), b, threshold, iou, candidates=5000) for a, b in zip(logits, boxes)]
+        scores = logits.double().sigmoid().float()
+        limits = (self.s.candidates, self.s.detections)
+        return [select(*image, threshold, iou, *limits) for image in zip(scores, boxes)]
 
 
 HEADS["retinanet"] = RetinaNet

@@ -1,0 +1,65 @@
+"""What counts as a detection, and the masks of detections brought to the size of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nas.detectors.sizes import Size
+from search_spaces.errors import ConfigError
+
+MIN_SIDE = 1e-6  # pixels; a box without area covers nothing
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """What counts as a detection (the TPU release's post-processing).
+
+    Attributes:
+        score_threshold: only higher scores count.
+        candidates: how many boxes of each class of an image reach non-maximum suppression, the best ones.
+        nms_iou: of two boxes of a class that overlap more, the lower score is dropped.
+        detections: the most per class and per image.
+    """
+
+    score_threshold: float = 0.05
+    candidates: int = 5000
+    nms_iou: float = 0.5
+    detections: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("candidates", "detections"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("score_threshold", "nms_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it lies in 0 to 1.")
+
+
+def paste_masks(masks: Tensor, boxes: Tensor, image_size: Size) -> Tensor:
+    """Masks within their boxes -> masks of the whole image, resized bilinearly, 0 outside.
+
+    A pixel and a position of a mask stand for their centres; above 0.5 a pixel belongs to the object.
+
+    Args:
+        masks: probabilities [N, h, w].
+        boxes: [N, 4], xyxy pixels.
+        image_size: (H, W).
+
+    Returns:
+        Probabilities [N, H, W].
+    """
+    rows = _weights(boxes[:, 1], boxes[:, 3], masks.shape[1], image_size[0])
+    columns = _weights(boxes[:, 0], boxes[:, 2], masks.shape[2], image_size[1])
+    return rows @ masks.to(rows.dtype) @ columns.transpose(1, 2)
+
+
+def _weights(start: Tensor, end: Tensor, positions: int, pixels: int) -> Tensor:
+    """How much each position of a mask adds to each pixel along one axis: [N, pixels, positions]."""
+    side = (end - start).clamp(min=MIN_SIDE)
+    centres = torch.arange(pixels, device=start.device, dtype=start.dtype) + 0.5
+    at = (centres - start[:, None]) / side[:, None] * positions - 0.5
+    distance = at[:, :, None] - torch.arange(positions, device=start.device, dtype=start.dtype)
+    return (1 - distance.abs()).clamp(min=0)

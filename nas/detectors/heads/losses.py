@@ -1,0 +1,88 @@
+"""RetinaNet's losses over all anchors of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas.detectors.boxes import encode, to_corners
+from nas.detectors.heads.matching import match, pad_targets
+
+FOCAL_ALPHA = 0.25
+FOCAL_GAMMA = 1.5
+HUBER_DELTA = 0.1
+BOX_WEIGHT = 50.0
+
+
+def detection_loss(
+    class_logits: Tensor, box_codes: Tensor, anchors: Tensor, targets: Sequence[Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Focal loss over the positives of the batch + 1, and ``BOX_WEIGHT`` times the Huber loss over 4 times that.
+
+    Args:
+        class_logits: [B, N, K].
+        box_codes: [B, N, 4], ty, tx, th, tw.
+        anchors: [N, 4] in centre form, pixels.
+        targets: per image ``boxes`` [M, 4] (x1, y1, x2, y2 in pixels) and ``labels`` [M] in 1..K-1.
+
+    Returns:
+        ``class`` and ``box``, scalars; their sum is what to minimise.
+    """
+    with torch.no_grad():
+        boxes, labels = pad_targets(targets)
+        matched = match(boxes, to_corners(anchors))
+        positive = matched >= 0
+        image, anchor = positive.nonzero(as_tuple=True)
+        owner = matched[image, anchor]
+        codes = encode(boxes[image, owner], anchors[anchor])
+        normaliser = positive.sum() + 1
+    classification = focal_loss(class_logits, (image, anchor, labels[image, owner])) / normaliser
+    box = F.huber_loss(box_codes[image, anchor], codes, reduction="sum", delta=HUBER_DELTA) / (4 * normaliser)
+    return {"class": classification, "box": BOX_WEIGHT * box}
+
+
+def focal_loss(logits: Tensor, positives: tuple[Tensor, ...]) -> Tensor:
+    """Sigmoid focal loss, summed (focal loss paper, equation 5).
+
+    Args:
+        logits: any shape.
+        positives: index tensors, one for each dimension, of the logits whose target is 1; no two the same.
+    """
+    loss: Tensor = _FocalLoss.apply(logits, positives)
+    return loss
+
+
+class _FocalLoss(torch.autograd.Function):
+    """Loss and gradient in one pass: nearly all targets are 0, so all are taken as 0 and the positives put right.
+
+    With p the probability of the wrong answer and q = -log(1 - p), the loss is weight p^gamma q and its derivative
+    by the logit of the wrong answer weight p^gamma (gamma (1 - p) q + p).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, positives: tuple[Tensor, ...]) -> Tensor:
+        loss, gradient = _focal_terms(logits, 1 - FOCAL_ALPHA)
+        positive_loss, positive_gradient = _focal_terms(-logits[positives], FOCAL_ALPHA)
+        total = loss.sum() + (positive_loss - loss[positives]).sum()
+        gradient[positives] = -positive_gradient
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0], None
+
+
+def _focal_terms(logits: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """Loss and derivative where the wrong answer has these logits."""
+    p = logits.sigmoid()
+    q = F.softplus(logits)
+    power = p.pow(FOCAL_GAMMA - 1).mul_(weight)
+    loss = (power * p).mul_(q)
+    gradient = torch.addcmul(p, q, 1 - p, value=FOCAL_GAMMA).mul_(p).mul_(power)
+    return loss, gradient

@@ -1,0 +1,168 @@
+"""How long a network takes on the device at hand, and how much memory it needs: run, not computed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nas.detectors.detector import Network, as_detector
+from nas.detectors.sizes import Size
+from search_spaces.errors import ConfigError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A measurement and how it was made.
+
+    Attributes:
+        milliseconds: median over the runs, for the whole batch; ``fastest`` and ``slowest`` are the extremes.
+        peak_bytes: the most memory that the runs needed beyond what was in use before them (weights and input): on
+            CUDA of the allocator, on Linux of the process (resident); None where neither can be told.
+        weight_bytes: parameters and statistics.
+        device, threads, precision, batch, image_size, warmup, runs, postprocessing: the method.
+    """
+
+    milliseconds: float
+    fastest: float
+    slowest: float
+    peak_bytes: int | None
+    weight_bytes: int
+    device: str
+    threads: int
+    precision: str
+    batch: int
+    image_size: Size
+    warmup: int
+    runs: int
+    postprocessing: bool
+
+    def __str__(self) -> str:
+        """The figures and, in a second line, the method."""
+        height, width = self.image_size
+        rate = 1000 * self.batch / self.milliseconds
+        peak = "not measured" if self.peak_bytes is None else f"{self.peak_bytes / MEGABYTE:,.0f} MB"
+        where = f"{self.device}, {self.threads} threads" if self.device == "cpu" else self.device
+        return (
+            f"latency {self.milliseconds:.1f} ms (from {self.fastest:.1f} to {self.slowest:.1f}), {rate:.2f} images/s, "
+            f"peak memory {peak} beyond {self.weight_bytes / MEGABYTE:,.0f} MB of weights\n"
+            f"method: median of {self.runs} runs after {self.warmup} to warm up, batch {self.batch} of {height}x{width}"
+            f" px, {self.precision}, {'with' if self.postprocessing else 'without'} post-processing, on {where}"
+        )
+
+
+def measure_latency(
+    network: Network,
+    image_size: Size,
+    batch: int = 1,
+    precision: str = "float32",
+    device: str = "cpu",
+    warmup: int = 3,
+    runs: int = 10,
+    postprocessing: bool = False,
+) -> Latency:
+    """Run a network on random images; it is put into evaluation mode and stays on ``device`` in ``precision``.
+
+    Args:
+        image_size: (height, width) in pixels.
+        device: as PyTorch calls it, ``cpu`` or ``cuda``.
+        postprocessing: whether ``detect`` is timed, or the raw outputs alone.
+
+    Raises:
+        ConfigError: an unknown precision, a device that is not there, or a count below 1.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    for name, value in (("batch", batch), ("runs", runs)):
+        if value < 1:
+            raise ConfigError(f"{name} is {value}; it must be at least 1.")
+    if warmup < 0:
+        raise ConfigError(f"warmup is {warmup}; it must be at least 0.")
+    kind = find_device(device)
+    network = network.eval().to(kind)
+    images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
+    run: Callable[[Tensor], object] = as_detector(network, "postprocessing=true").detect if postprocessing else network
+    with torch.inference_mode(), _precision(kind, precision):
+        for _ in range(warmup):
+            run(images)
+        before = _reset_peak(kind)
+        times = [_timed(run, images, kind) for _ in range(runs)]
+        peak = None if before is None else max(_peak(kind) - before, 0)
+    return Latency(
+        milliseconds=1000 * statistics.median(times),
+        fastest=1000 * min(times),
+        slowest=1000 * max(times),
+        peak_bytes=peak,
+        weight_bytes=sum(x.numel() * x.element_size() for x in network.state_dict().values()),
+        device=torch.cuda.get_device_name(kind) if kind.type == "cuda" else kind.type,
+        threads=torch.get_num_threads(),
+        precision=precision,
+        batch=batch,
+        image_size=image_size,
+        warmup=warmup,
+        runs=runs,
+        postprocessing=postprocessing,
+    )
+
+
+def find_device(device: str) -> torch.device:
+    """A CPU or CUDA device by name.
+
+    Raises:
+        ConfigError: it is neither, or not there.
+    """
+    try:
+        kind = torch.device(device)
+    except (RuntimeError, TypeError):
+        kind = torch.device("meta")
+    if kind.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device is {device!r}; it must be cpu, cuda, or a numbered one such as cuda:0.")
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device is {device!r}; PyTorch finds no such CUDA device here. Give device=cpu.")
+    return kind
+
+
+def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, PRECISIONS[precision])
+
+
+def _timed(run: Callable[[Tensor], object], images: Tensor, device: torch.device) -> float:
+    """Seconds of one run, until the device has finished."""
+    started = time.perf_counter()
+    run(images)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def _reset_peak(device: torch.device) -> int | None:
+    """Bytes in use now, the peak being counted anew from here; None where that cannot be told."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of the resident size
+        return _status("VmRSS")
+    except OSError:
+        return None
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
+
+
+def _status(key: str) -> int:
+    """A size in bytes out of Linux' account of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))

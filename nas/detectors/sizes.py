@@ -1,0 +1,34 @@
+"""Sizes of images and of their feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from search_spaces.errors import ConfigError
+
+Size = tuple[int, int]
+
+
+def feature_size(image_size: Size, level: int) -> Size:
+    """(height, width) of the feature maps at ``level``: the image's divided by ``2**level``, rounded up."""
+    height, width = image_size
+    return -(-height // 2**level), -(-width // 2**level)
+
+
+def count_positions(image_size: Size, levels: Iterable[int]) -> int:
+    """Positions of the feature maps at ``levels``, together."""
+    sizes = (feature_size(image_size, level) for level in levels)
+    return sum(height * width for height, width in sizes)
+
+
+def check_image_size(image_size: Size, multiple: int) -> None:
+    """Both sides must be multiples of ``multiple``.
+
+    Raises:
+        ConfigError: one is not; the sentence names the nearest sizes that are.
+    """
+    for name, side in zip(("height", "width"), image_size):
+        if side % multiple:
+            below, above = side // multiple * multiple, -(-side // multiple) * multiple
+            nearest = f"{below} or {above}" if below else f"{above}"
+            raise ConfigError(f"image size: {name} {side} is not a multiple of {multiple}; the nearest is {nearest}.")
