@@ -16,9 +16,7 @@ from nas.checkpoints.infer import check_given, infer_scaling, infer_width
 from nas.checkpoints.model_garden import SUFFIX
 from nas.checkpoints.read import Arrays, read_tensorflow, read_torch
 from nas.detectors.build import build_detector, load_published
-from nas.detectors.convention import CONVENTIONS
 from nas.detectors.detector import Network
-from nas.detectors.heads.anchors import OCTAVES
 from nas.detectors.heads.region_heads import BOX_SIZE
 from nas.detectors.parts import Role, Weight
 from nas.detectors.scaling import Scaling
@@ -154,14 +152,15 @@ def convert_arrays(
         scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels, **fields
     )
     # Which of the stem's blocks have a projection depends on the width, and the other blocks tell that.
-    weights, keys = _place(origin, arrays, architecture, head, scaling)
-    width = infer_width(_shapes(origin, arrays, weights, keys), architecture)
+    skeleton, keys = _place(origin, arrays, architecture, head, scaling)
+    width = infer_width(_shapes(origin, arrays, skeleton, keys), architecture)
     if width is not None:
         scaling = dataclasses.replace(scaling, width=width)
-        weights, keys = _place(origin, arrays, architecture, head, scaling)
+        skeleton, keys = _place(origin, arrays, architecture, head, scaling)
     _check_complete(arrays, keys)
-    anchors = len(CONVENTIONS[origin.convention].aspect_ratios) * (OCTAVES if head == "retinanet" else 1)
-    inferred, found_classes = infer_scaling(_shapes(origin, arrays, weights, keys), architecture, head, anchors)
+    numbers = skeleton.resolved()
+    anchors = numbers["octaves"] * len(numbers["aspect_ratios"])
+    inferred, found_classes = infer_scaling(_shapes(origin, arrays, skeleton, keys), architecture, head, anchors)
     fields |= inferred
     check_given({**settings, "classes": classes}, {**fields, "classes": found_classes}, architecture)
     scaling = dataclasses.replace(scaling, **{**fields, **settings})
@@ -170,6 +169,15 @@ def convert_arrays(
     values = {role: _to_ours(origin, arrays[key], weights[role].axes) for role, key in keys.items()}
     fill(network, _state(network, weights, values), "of the checkpoint")
     return network.eval()
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    known = [field.name for field in dataclasses.fields(Scaling)]
+    for name in settings:
+        if name not in known:
+            raise ConfigError(
+                f"unknown setting {name!r}{suggestion(name, known)}; a scaling has: {', '.join(sorted(known))}."
+            )
 
 
 def _check_block_types(source: str, architecture: Architecture) -> None:
@@ -184,30 +192,24 @@ def _check_block_types(source: str, architecture: Architecture) -> None:
 
 def _place(
     origin: Source, arrays: Arrays, architecture: Architecture, head: str, scaling: Scaling
-) -> tuple[dict[Role, Weight], dict[Role, str]]:
-    """The weights of a detector of this structure by role, and the key of each; nothing but the width need be right."""
-    with torch.device("meta"):  # without memory
+) -> tuple[Network, dict[Role, str]]:
+    """A network of the right structure, without memory, and the key of each of its roles.
+
+    Of the sizes in the scaling only the width decides on the structure.
+    """
+    with torch.device("meta"):
         skeleton = build_detector(architecture, dataclasses.replace(scaling, alpha=1.0), head)
-    weights = dict(skeleton.roles())
-    return weights, origin.keys(arrays, architecture, head, scaling.repeats, weights)
+    roles = [role for role, _ in skeleton.roles()]
+    return skeleton, origin.keys(arrays, architecture, head, scaling.repeats, roles)
 
 
-def _shapes(
-    origin: Source, arrays: Arrays, weights: Mapping[Role, Weight], keys: Mapping[Role, str]
-) -> dict[Role, tuple[int, ...]]:
+def _shapes(origin: Source, arrays: Arrays, network: Network, keys: Mapping[Role, str]) -> dict[Role, tuple[int, ...]]:
     """Shapes in this project's order of axes, of what the checkpoint has."""
     return {
-        role: _to_ours(origin, arrays[key], weights[role].axes).shape for role, key in keys.items() if key in arrays
+        role: _to_ours(origin, arrays[keys[role]], weight.axes).shape
+        for role, weight in network.roles()
+        if keys[role] in arrays
     }
-
-
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    known = [field.name for field in dataclasses.fields(Scaling)]
-    for name in settings:
-        if name not in known:
-            raise ConfigError(
-                f"unknown setting {name!r}{suggestion(name, known)}; a scaling has: {', '.join(sorted(known))}."
-            )
 
 
 def _check_complete(arrays: Arrays, keys: Mapping[Role, str]) -> None:

@@ -19,7 +19,6 @@ import numpy as np
 from nas.checkpoints.read import Arrays
 from nas.detectors.convention import MMDET
 from nas.detectors.heads.anchors import OCTAVES
-from nas.detectors.layers import NORM_KEYS as NORM_NAMES
 from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
@@ -27,6 +26,7 @@ from search_spaces.errors import ConfigError
 RATIOS = len(MMDET.aspect_ratios)
 BOX_ORDER = (1, 0, 3, 2)  # dx, dy, dw, dh -> ty, tx, th, tw
 BACKGROUND_BIAS = -4.59511985013459  # -log(99), as in an untrained detector; no detection depends on it
+NORM_NAMES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 PARTS = {"kernel": "weight", "bias": "bias", **NORM_NAMES}
 BLOCK_LAYERS = {
     "bottleneck": {"reduce": ("conv1", "bn1"), "conv": ("conv2", "bn2"), "expand": ("conv3", "bn3")},
