@@ -66,7 +66,7 @@ class Scaling:
 
     def resolved(self, head: str) -> Scaling:
         """The same with the batch normalisation constants of the convention where they are None."""
-        constants = CONVENTIONS[self.convention].batch_norm[head]
+        constants = CONVENTIONS[self.convention].batch_norm_of(head)
         return dataclasses.replace(
             self,
             bn_epsilon=constants.epsilon if self.bn_epsilon is None else self.bn_epsilon,
