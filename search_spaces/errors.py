@@ -36,6 +36,10 @@ class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
 
 
+class FileError(NasError):
+    """A file cannot be written or read; the sentence names it."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; ``no message`` when it has none."""
     return (str(error).strip().splitlines() or ["no message"])[0]
