@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search_spaces.errors import ConfigError
+from search_spaces.settings import at_least, one_of, positive, within
 
 SCHEDULES = ("cosine", "step", "constant")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Linear warm-up, then a decay.
+    """Linear warm-up, then a decay. Errors call the fields as :class:`nas.training.recipe.Recipe` does.
 
     Attributes:
         base: learning rate after warm-up.
@@ -31,17 +31,13 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay_at", tuple(self.decay_at))
-        if self.kind not in SCHEDULES:
-            raise ConfigError(f"schedule is {self.kind!r}; allowed: {', '.join(SCHEDULES)}.")
-        if self.base <= 0 or self.steps < 1 or self.warmup_steps < 0:
-            raise ConfigError(
-                f"learning_rate is {self.base}, steps {self.steps} and warmup_steps {self.warmup_steps}; "
-                f"learning_rate > 0, steps >= 1 and warmup_steps >= 0 are due."
-            )
-        if not 0 <= self.warmup_start <= 1 or not all(0 <= point <= 1 for point in self.decay_at):
-            raise ConfigError(
-                f"warmup_start is {self.warmup_start} and decay_at {list(self.decay_at)}; they are fractions, 0 to 1."
-            )
+        positive("learning_rate", self.base)
+        at_least("steps", self.steps, 1)
+        one_of("schedule", self.kind, SCHEDULES)
+        at_least("warmup_steps", self.warmup_steps, 0)
+        within("warmup_start", self.warmup_start, 0, 1)
+        for point in self.decay_at:
+            within("decay_at", point, 0, 1)
 
     def rate(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
