@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 from nas.datasets import coco
 from nas.datasets.augment import MEAN_COLOUR
 from nas.datasets.coco import CocoSettings, open_coco
-from nas.datasets.dataset import Objects, reserve
+from nas.datasets.dataset import reserve
 from nas.datasets.registry import open_data
 from search_spaces.errors import ConfigError, DataError
 from tests.datasets.coco_support import content, opened, write
@@ -160,19 +161,19 @@ def test_real_sets(tmp_path: Path) -> None:
 
 
 @needs_real
-def test_real_masks_fill_their_boxes(tmp_path: Path) -> None:
-    masks = {"name": "coco", "root": f"{REAL}/coco128", "train_annotations": "annotations/masks_train2017.json"}
-    data = open_data(masks, 256, tmp_path)
-    assert len(data) == 100
-    for objects_of, most in ((data.original_objects, 1.5), (data.objects, 3.0)):  # thin parts are lost when it shrinks
-        gaps = [_gap_between_boxes_and_masks(objects_of(index)) for index in range(100)]
-        assert np.quantile(np.concatenate(gaps), 0.99) <= 1.0
-        assert np.concatenate(gaps).max() <= most
-
-
-def _gap_between_boxes_and_masks(objects: Objects) -> np.ndarray:
-    """The largest distance between a side of a box and of its mask, in pixels, for each mask that is not empty."""
-    assert objects.masks is not None
-    bitmaps = objects.masks.decode()
-    seen = bitmaps.any(axis=(1, 2))
-    return np.abs(masks_as_boxes(bitmaps[seen]) - objects.boxes[seen]).max(axis=1, initial=0)
+def test_real_masks_are_those_of_pycocotools(tmp_path: Path) -> None:
+    file = Path(str(REAL)) / "coco128" / "annotations" / "masks_train2017.json"
+    settings = {"name": "coco", "root": f"{REAL}/coco128", "train_annotations": f"annotations/{file.name}"}
+    data = open_data(settings, 256, tmp_path)
+    reference = COCO(str(file))
+    gaps = []
+    for index, image in enumerate(reference.dataset["images"]):
+        masks, objects = data.original_objects(index).masks, data.objects(index)
+        rows = reference.loadAnns(reference.getAnnIds(image["id"]))
+        assert masks is not None
+        assert objects.masks is not None
+        assert masks.encoded() == [reference.annToRLE(row) for row in rows]
+        bitmaps = objects.masks.decode()
+        seen = bitmaps.any(axis=(1, 2))
+        gaps.append(np.abs(masks_as_boxes(bitmaps[seen]) - objects.boxes[seen]).max(axis=1, initial=0))
+    assert np.median(np.concatenate(gaps)) < 1, "in pixels, between the sides of a box and of its mask"
