@@ -109,7 +109,7 @@ def _read_masks(folder: Path, name: str) -> PackedMasks | None:
     if not (folder / f"{name}.npy").exists():
         return None
     data, offsets = (np.load(folder / f"{one}.npy", mmap_mode="r") for one in (name, f"{name}_offsets"))
-    return PackedMasks(data, offsets)
+    return PackedMasks(np.asarray(data), np.asarray(offsets))  # still mapped; plain views are sliced faster
 
 
 def _check_free_space(cache_dir: Path, needed: int) -> None:

@@ -28,6 +28,7 @@ from search_spaces.settings import one_of
 log = logging.getLogger(__name__)
 _BLOCK = 256
 _SECONDS_BETWEEN_LINES = 10.0
+_MANY = 50_000  # objects whose masks take some seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,11 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
 
 
 def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> tuple[str, str]:
-    """Two times 16 hexadecimal digits: the data set's identity, and the key of its cache.
+    """The data set's identity and the key of its cache, 16 hexadecimal digits each.
 
     The identity stands for the annotation file, the image files (name, size) and the image size, so a copy is the same
-    set. The key has the image files' times of change as well: a file that may have changed is read again.
+    set. The key has the image files' times of change and the layout of the cache as well: a file that may have changed
+    is read again.
     """
     identity = hashlib.sha256(f"coco {FINGERPRINT_VERSION} {image_size} ".encode())
     identity.update(content)
@@ -186,6 +188,8 @@ def _pack_both(
     boxes: list[Box], sizes: NDArray[np.int64], image_size: int
 ) -> tuple[PackedMasks | None, PackedMasks | None]:
     """The masks of all objects in pixels of the square images, and in pixels of the original ones."""
+    if len(boxes) > _MANY:
+        log.info("drawing the masks of %d objects", len(boxes))
     square: list[bytes | None] = []
     original: list[bytes | None] = []
     for box, (height, width) in zip(boxes, sizes.tolist()):

@@ -12,17 +12,17 @@ SCHEDULES = ("cosine", "step", "constant")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Linear warm-up, then a decay. Errors call the fields as :class:`nas.training.recipe.Recipe` does.
+    """Linear warm-up, then a decay.
 
     Attributes:
-        base: learning rate after warm-up.
+        learning_rate: after warm-up.
         steps: length of the training.
         kind: ``"cosine"`` to zero, ``"step"`` (times 0.1 at each point of ``decay_at``) or ``"constant"``.
-        warmup_steps: steps over which the rate rises from ``warmup_start`` times ``base``.
+        warmup_steps: steps over which the rate rises from ``warmup_start`` times ``learning_rate``.
         decay_at: fractions of the training, for ``"step"``; the paper's protocol B decays at 320/350 and 340/350.
     """
 
-    base: float
+    learning_rate: float
     steps: int
     kind: str = "cosine"
     warmup_steps: int = 0
@@ -31,7 +31,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay_at", tuple(self.decay_at))
-        positive("learning_rate", self.base)
+        positive("learning_rate", self.learning_rate)
         at_least("steps", self.steps, 1)
         one_of("schedule", self.kind, SCHEDULES)
         at_least("warmup_steps", self.warmup_steps, 0)
@@ -41,7 +41,7 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
-        return self.base * self._decay(step) * self._warmup(step)
+        return self.learning_rate * self._decay(step) * self._warmup(step)
 
     def _warmup(self, step: int) -> float:
         if step >= self.warmup_steps:

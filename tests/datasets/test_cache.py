@@ -42,7 +42,7 @@ def test_masks_are_kept_and_stay_on_the_disk(tmp_path: Path) -> None:
     assert read is not None
     packed = read.annotations.masks
     assert packed is not None
-    assert isinstance(packed.data, np.memmap)
+    assert isinstance(packed.data.base, np.memmap)
     for masks, size in ((read.objects(2).masks, (8, 8)), (read.original_objects(2).masks, (16, 8))):
         assert masks is not None
         assert masks.decode().shape == (2, *size)

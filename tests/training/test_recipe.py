@@ -34,7 +34,7 @@ def test_steps_for_a_number_of_images() -> None:
 
 def test_the_schedule_is_as_long_as_the_training() -> None:
     schedule = Recipe(epochs=2, batch_size=10, learning_rate=0.5, schedule="step", warmup_steps=3).schedule_for(100)
-    assert (schedule.steps, schedule.base, schedule.kind, schedule.warmup_steps) == (20, 0.5, "step", 3)
+    assert (schedule.steps, schedule.learning_rate, schedule.kind, schedule.warmup_steps) == (20, 0.5, "step", 3)
 
 
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(epochs=2)])
