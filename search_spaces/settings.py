@@ -55,7 +55,7 @@ def build_settings(
     A mapping given for a field that is itself a dataclass changes the fields it names in that field's default.
 
     Args:
-        kind: the dataclass.
+        kind: the dataclass; a class that is none has no settings.
         values: plain values, as read from YAML or JSON.
         where: what the settings are called in a sentence, for example ``data``.
         base: where fields that are left out come from, in place of the defaults of ``kind``.
@@ -64,7 +64,8 @@ def build_settings(
         ConfigError: an unknown key, with the nearest known one; a missing key; a value of the wrong type or out of
             range. The sentence names the path.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    all_fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    fields = {field.name: field for field in all_fields if field.init}
     hints = get_type_hints(kind)
     checked = {}
     for key, value in values.items():

@@ -88,6 +88,12 @@ def test_a_refusal_names_the_path(values: dict[str, Any], sentence: str) -> None
         built(**values)
 
 
+def test_a_class_without_settings() -> None:
+    assert isinstance(build_settings(object, {}, "nothing"), object)
+    with pytest.raises(ConfigError, match=r"unknown nothing setting 'size'"):
+        build_settings(object, {"size": 1}, "nothing")
+
+
 def test_a_missing_value_is_named() -> None:
     with pytest.raises(ConfigError, match=r"outer settings \{\}: a value is missing .*'needed'"):
         build_settings(Outer, {}, "outer")
