@@ -24,7 +24,8 @@ from nas.detectors import (
     optimise,
 )
 from nas.detectors.build import load_published
-from nas.detectors.inference.latency import Latency, find_device, measure_latency
+from nas.detectors.devices import find_device
+from nas.detectors.inference.latency import Latency, measure_latency
 from nas.detectors.sizes import Size, check_image_size
 from nas.export.files import write_files
 from search_spaces.errors import ConfigError

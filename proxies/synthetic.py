@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import search_spaces
 from proxies.base import Measurement, Proxy
 from search_spaces.architecture import Architecture
 from search_spaces.block import BlockSpec
-from search_spaces.errors import ConfigError
+from search_spaces.settings import at_least, integer, within
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,10 @@ class SyntheticProxy(Proxy):
     fail_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.target_seed, int) or self.target_seed < 0:
-            raise ConfigError(
-                f"proxy synthetic: target_seed is {self.target_seed!r}; it must be a whole number, 0 or more."
-            )
-        for key in ("delay", "noise"):
-            value = getattr(self, key)
-            if not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise ConfigError(f"proxy synthetic: {key} is {value!r}; it must be a number, 0 or more.")
-        if not isinstance(self.fail_rate, int | float) or not 0 <= self.fail_rate <= 1:
-            raise ConfigError(f"proxy synthetic: fail_rate is {self.fail_rate!r}; it must be a number from 0 to 1.")
+        integer("target_seed", self.target_seed)
+        for name in ("target_seed", "delay", "noise"):
+            at_least(name, getattr(self, name), 0)
+        within("fail_rate", self.fail_rate, 0, 1)
         _ = self.target  # a space that cannot be built is said now
 
     @cached_property
@@ -79,7 +71,6 @@ class SyntheticProxy(Proxy):
             metrics={"agreement": agreed},
             seconds={"evaluate": time.perf_counter() - started},
             error=f"a failure drawn at fail_rate {self.fail_rate}." if failed else None,
-            worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
     def fingerprint(self) -> str:

@@ -84,10 +84,11 @@ def test_delay_is_spent_in_evaluation():
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"target_seed": -1}, "target_seed is -1; it must be a whole number, 0 or more"),
-        ({"delay": -0.5}, "delay is -0.5; it must be a number, 0 or more"),
-        ({"noise": float("nan")}, "noise is nan; it must be a number, 0 or more"),
-        ({"fail_rate": 1.5}, "fail_rate is 1.5; it must be a number from 0 to 1"),
+        ({"target_seed": 1.5}, "^target_seed is 1.5; it must be an integer"),
+        ({"target_seed": -1}, "^target_seed is -1; it must be at least 0"),
+        ({"delay": -0.5}, "^delay is -0.5; it must be at least 0"),
+        ({"noise": float("nan")}, "^noise is nan; it must be a finite number"),
+        ({"fail_rate": 1.5}, "^fail_rate is 1.5; it must be at least 0 and at most 1"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(chosen, sentence):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nas.detectors.detector import Network, as_detector
+from nas.detectors.devices import device_name, find_device
 from nas.detectors.sizes import Size
 from search_spaces.errors import ConfigError
 
@@ -74,7 +75,7 @@ def measure_latency(
 
     Args:
         image_size: (height, width) in pixels.
-        device: as PyTorch calls it, ``cpu`` or ``cuda``.
+        device: as in :func:`nas.detectors.devices.find_device`.
         postprocessing: whether ``detect`` is timed, or the raw outputs alone.
 
     Raises:
@@ -103,7 +104,7 @@ def measure_latency(
         slowest=1000 * max(times),
         peak_bytes=peak,
         weight_bytes=sum(x.numel() * x.element_size() for x in network.state_dict().values()),
-        device=torch.cuda.get_device_name(kind) if kind.type == "cuda" else kind.type,
+        device=device_name(kind),
         threads=torch.get_num_threads(),
         precision=precision,
         batch=batch,
@@ -112,23 +113,6 @@ def measure_latency(
         runs=runs,
         postprocessing=postprocessing,
     )
-
-
-def find_device(device: str) -> torch.device:
-    """A CPU or CUDA device by name.
-
-    Raises:
-        ConfigError: it is neither, or not there.
-    """
-    try:
-        kind = torch.device(device)
-    except (RuntimeError, TypeError):
-        kind = torch.device("meta")
-    if kind.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device is {device!r}; it must be cpu, cuda, or a numbered one such as cuda:0.")
-    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device is {device!r}; PyTorch finds no such CUDA device here. Give device=cpu.")
-    return kind
 
 
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:

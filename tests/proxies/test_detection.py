@@ -1,6 +1,7 @@
 """The detection proxy: a measurement for every architecture, an error sentence where training fails."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import torch
 
 import proxies
 import search_spaces
+from nas.datasets.augment import AugmentSettings
+from nas.detectors import PROXY
 from nas.evaluation import METRICS
+from nas.training.optimiser import OptimiserSettings
 from proxies import detection
 from proxies.base import Measurement
-from proxies.detection import DetectionProxy, ProxySettings, resolve
+from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError, DataError
 
 ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
@@ -54,7 +58,7 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert (one.budget.image_size, one.budget.batch_size, one.budget.steps) == (32, 4, 3)
     assert (one.budget.train_images, one.budget.eval_images) == (12, 4)
     assert one.device == "cpu"
-    assert one.worker.rpartition(":")[2].isdigit()
+    assert one.worker == "", "the engine names the worker"
     assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
 
 
@@ -115,27 +119,30 @@ def test_broken_data_is_said_in_the_driver(tmp_path: Path) -> None:
         tiny_proxy(tmp_path, data={"name": "coco", "root": str(tmp_path / "nowhere")}).prepare()
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_null_becomes_what_suits_the_device(device: str) -> None:
-    chosen = resolve(ProxySettings(batch_size=5), device)
-    assert chosen.batch_size == 5
-    assert chosen.image_size
-    assert chosen.steps
-    assert chosen.learning_rate
-    assert resolve(ProxySettings(epochs=2), device).steps is None
+def test_nested_settings_change_what_they_name(cache: Path) -> None:
+    settings = tiny_proxy(cache, optimiser={"kind": "adamw"}, augment={"flip": 0.0}).settings
+    assert settings.scaling == replace(PROXY, width=0.125, endpoints=8, head_channels=8, head_depth=1)
+    assert settings.optimiser == OptimiserSettings(kind="adamw")
+    assert settings.augment == AugmentSettings(flip=0.0)
+
+
+def test_what_the_machine_made_of_open_settings_is_plain() -> None:
+    resolved = proxies.build("detection", device="cpu", steps=7).resolved()
+    assert resolved == {"image_size": 96, "batch_size": 8, "steps": 7, "learning_rate": 0.003, "device": "cpu"}
 
 
 @pytest.mark.parametrize(
     ("settings", "pattern"),
     [
         ({"step": 5}, r"'step' \(did you mean 'steps'\?\)"),
-        ({"steps": 0}, "steps is 0"),
-        ({"steps": 5, "epochs": 1}, "exclude each other"),
-        ({"device": "gpu7"}, "'gpu7'; allowed: auto, cpu, cuda"),
-        ({"schedule": "linear"}, "'linear'; allowed"),
+        ({"steps": 0}, r"^proxy\.steps is 0; it must be at least 1"),
+        ({"steps": 5, "epochs": 1}, r"^proxy\.steps is 5 and epochs is 1; one of them must be null"),
+        ({"reserve_seed": -1}, r"^proxy\.reserve_seed is -1"),
+        ({"device": "gpu7"}, r"^proxy\.device is 'gpu7'; it must be auto, cpu, cuda"),
+        ({"schedule": "linear"}, r"^proxy\.schedule is 'linear'; it must be one of"),
         ({"scaling": {"widht": 1}}, r"proxy\.scaling setting 'widht' \(did you mean 'width'\?\)"),
-        ({"optimiser": {"momentum": 2}}, "momentum is 2"),
-        ({"augment": {"flip": 2}}, "flip is 2"),
+        ({"optimiser": {"momentum": 2}}, r"^proxy\.optimiser\.momentum is 2"),
+        ({"augment": {"flip": 2}}, r"^proxy\.augment\.flip is 2"),
         ({"detection": {"nms": 0.5}}, r"proxy\.detection setting 'nms'"),
         ({"image_size": "big"}, "it must be an integer or null"),
     ],
