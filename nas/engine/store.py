@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nas.engine.disk import connect, locked, sentences, sync_folder
+from nas.disk import sync_folder
+from nas.engine.disk import connect, locked, sentences
 from nas.engine.rows import Event, from_rows, to_row
 from search_spaces.errors import RecordError
 
