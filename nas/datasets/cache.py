@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets.dataset import Annotations, DetectionData
+from nas.disk import publishing
 from search_spaces.errors import DataError
 
 CACHE_VERSION = 1
@@ -50,8 +49,7 @@ def write_cache(
 ) -> DetectionData:
     """Store images [3, S, S] one by one under ``key``, and open the result.
 
-    The folder is filled under another name and renamed when complete, so a reader never sees half of it; when two
-    processes make the same folder, the first to finish wins and the other's copy is dropped.
+    The folder is published in one step, see :func:`nas.disk.publishing`.
 
     Raises:
         DataError: the cache folder cannot be written, or the disk is full; nothing is left behind.
@@ -59,20 +57,12 @@ def write_cache(
     count = len(annotations.scales)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(cache_dir, key)
-        _check_free_space(cache_dir, count * 3 * image_size**2)
-        partial = cache_dir / f"{key}.partial-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        partial.mkdir()
+        with publishing(cache_dir / key) as partial:
+            _check_free_space(cache_dir, count * 3 * image_size**2)
+            _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
+            _write_annotations(partial / _ANNOTATIONS, annotations)
     except OSError as error:
         raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set cache_dir.") from None
-    try:
-        _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
-        _write_annotations(partial / _ANNOTATIONS, annotations)
-        _publish(partial, cache_dir / key)
-    except OSError as error:
-        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set cache_dir.") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     data = open_cache(cache_dir, key)
     assert data is not None, "the folder was just renamed into place"
     return data
@@ -93,14 +83,6 @@ def _write_annotations(path: Path, annotations: Annotations) -> None:
     np.savez(path, **fields)
 
 
-def _publish(partial: Path, folder: Path) -> None:
-    try:
-        partial.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-
-
 def _check_free_space(cache_dir: Path, needed: int) -> None:
     free = shutil.disk_usage(cache_dir).free
     if needed > free:
@@ -108,22 +90,3 @@ def _check_free_space(cache_dir: Path, needed: int) -> None:
             f"cache folder {cache_dir} has {free / 1e9:.1f} GB free and the images need {needed / 1e9:.1f} GB; "
             f"set cache_dir to a larger disk or take a smaller image_size."
         )
-
-
-def _remove_abandoned(cache_dir: Path, key: str) -> None:
-    """Delete what killed processes of this machine left half made."""
-    prefix = f"{key}.partial-{socket.gethostname()}-"
-    for folder in cache_dir.glob(f"{key}.partial-*"):
-        process = folder.name.removeprefix(prefix).split("-")[0]
-        if folder.name.startswith(prefix) and not _is_alive(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
