@@ -6,19 +6,17 @@ import sys
 
 import numpy as np
 
-from nas.command_line import run_command
-from nas.config import Config
-from nas.datasets.registry import open_data
+from nas.command_line import Config, run_command
+from nas.command_line.parts import make_data
 
 
 def describe(config: Config) -> None:
     """Print images, objects per class and object sizes of the training split."""
-    settings = dict(config["data"])
-    data = open_data(settings, config["image_size"], settings.pop("cache_dir"))
+    data = make_data(config, config["image_size"])
     notes = data.annotations
     sides = np.sqrt(np.prod(notes.boxes[:, 2:] - notes.boxes[:, :2], axis=1))
     counts = np.bincount(notes.labels, minlength=len(data.class_names) + 1)[1:]
-    print(f"data set {settings['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
+    print(f"data set {config['data']['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
     print(f"  {len(data):,} images in the training split")
     print(
         f"  {len(notes.boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" "

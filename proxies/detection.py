@@ -44,7 +44,7 @@ class ProxySettings:
         steps: optimiser steps; exclusive with ``epochs``.
         learning_rate: after warm-up.
         epochs: passes over the training images, in place of ``steps``.
-        data: ``name`` and the settings of the data set, see :func:`nas.datasets.registry.open_data`.
+        data: ``kind`` and the settings of the data set, see :func:`nas.datasets.registry.open_data`.
         cache_dir: where decoded images are kept; None means the user's cache folder.
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
@@ -64,7 +64,7 @@ class ProxySettings:
     steps: int | None = None
     learning_rate: float | None = None
     epochs: float | None = None
-    data: Mapping[str, Any] = field(default_factory=lambda: {"name": "synthetic"})
+    data: Mapping[str, Any] = field(default_factory=lambda: {"kind": "synthetic"})
     cache_dir: str | None = None
     reserved_images: int | None = None
     reserve_seed: int = 0

@@ -213,16 +213,16 @@ def test_what_is_cleaned_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_missing_paths(settings: dict[str, str], pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=pattern):
-        open_data({"name": "coco", **settings}, 64, tmp_path)
+        open_data({"kind": "coco", **settings}, 64, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("settings", "pattern"),
     [
-        ({"name": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: synthetic, coco"),
-        ({"name": "coco"}, r"data\.root is not set"),
-        ({"name": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
-        ({"name": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
+        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, synthetic"),
+        ({"kind": "coco"}, r"data\.root is not set"),
+        ({"kind": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
+        ({"kind": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
     ],
 )
 def test_unknown_settings(settings: dict[str, str], pattern: str, tmp_path: Path) -> None:
@@ -243,10 +243,10 @@ needs_real = pytest.mark.skipif(not REAL, reason="SPINENET_TEST_DATA is not set 
 def test_real_sets(tmp_path: Path) -> None:
     root = Path(str(REAL))
     cells = {"train_images": "train", "train_annotations": "annotations/instances_train.json"}
-    bccd = open_data({"name": "coco", "root": str(root / "bccd"), **cells}, 96, tmp_path)
+    bccd = open_data({"kind": "coco", "root": str(root / "bccd"), **cells}, 96, tmp_path)
     assert (len(bccd), len(bccd.class_names)) == (292, 3)
     assert len(reserve(bccd).reserved) == 73
-    coco128 = open_data({"name": "coco", "root": str(root / "coco128")}, 96, tmp_path)
+    coco128 = open_data({"kind": "coco", "root": str(root / "coco128")}, 96, tmp_path)
     assert (len(coco128), len(coco128.class_names)) == (128, 80)
     assert coco128.annotations.boxes.min() >= 0
     assert coco128.annotations.boxes.max() <= 96.001

@@ -20,10 +20,12 @@ def run_search(monkeypatch, capsys, tmp_path):
 
     def run(*arguments: str, command: str = "search") -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        function = {"search": search.search, "report": report.report}[command]
-        code = run_command(command, "", function)
+        code = run_command(command, "", search.search, search.configure) if command == "search" else report_again()
         captured = capsys.readouterr()
         return code, captured.out + captured.err
+
+    def report_again() -> int:
+        return run_command("report", "", report.report)
 
     return run
 
@@ -99,7 +101,7 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["run=found"], "holds the record of a search; give resume=true"),
         (["run=found", "resume=true", "seed=1"], "holds another search: its seed is 0, here it is 1"),
         (["run=found", "resume=true", "space.level_offsets=[0]"], "its space.level_offsets is [0, 1], here it is [0]"),
-        (["run=found", "resume=true", "controller=ppo"], "its controller.name is 'random', here it is 'ppo'"),
+        (["run=found", "resume=true", "controller=ppo"], "its controller.kind is 'random', here it is 'ppo'"),
         (["run=elsewhere", "resume=true"], "run folder elsewhere holds no record.db"),
         (["run=full"], "is not an empty folder"),
         (["samples=0"], "samples is 0; it must be at least 1"),
@@ -109,7 +111,7 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["run=[a]"], "run is ['a']; it must be the path of a folder"),
         (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
         (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),
-        (["runner.name=ray"], "choose with runner=NAME"),
+        (["runner.kind=ray"], "choose with runner=NAME"),
         (["proxy=default", "proxy.steps=abc"], "proxy.steps is 'abc'; it must be an integer or null"),
         (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it lies in 0 to 1"),
         (["space.stem=[2]"], "parents_per_block is 2"),
