@@ -80,6 +80,10 @@ def help_text(command: str) -> str:
         indented = "\n".join(f"  {line}" for line in text.splitlines())
         choices = " | ".join([*part_names(part), "FILE.yaml"])
         sections.append(f"{part}={choices}   (settings of {default}, as {part}.KEY=VALUE)\n{indented}")
+    if len(sections) > 1:
+        sections.append(
+            "FILE.yaml is a file of your own, with kind and the settings that differ from that kind's defaults."
+        )
     return "\n\n".join(sections)
 
 

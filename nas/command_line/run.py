@@ -13,8 +13,7 @@ from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-_OPTIONS = """--cfg prints the configuration that the arguments give, as YAML, and runs nothing.
-A part may be a file of your own, as PART=FILE.yaml: kind: says what is built, other settings may be left out."""
+_CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
 
 
 def python_command() -> str:
@@ -65,7 +64,7 @@ def run_command(
 
 def _help(command: str, description: str) -> str:
     about = description.strip().replace("``", "")
-    return f"{about}\n\nusage: python -m nas.{command} [KEY=VALUE ...] [--cfg]\n{_OPTIONS}\n\n{help_text(command)}"
+    return f"{about}\n\nusage: python -m nas.{command} [KEY=VALUE ...] [--cfg]\n{_CFG}\n\n{help_text(command)}"
 
 
 def _take_cfg(arguments: Sequence[str]) -> tuple[bool, list[str]]:
