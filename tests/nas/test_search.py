@@ -125,7 +125,8 @@ def test_cfg_with_resume_shows_what_would_be_gone_on_with(run_search, found):
     before = (found / "record.db").read_bytes()
     code, output = run_search("run=found", "resume=true", "samples=9", "--cfg")
     assert code == 0
-    assert yaml.safe_load(output) == {**read_run(found).sessions[0].config, "samples": 9, "resume": True}
+    recorded = read_run(found).sessions[0].config
+    assert yaml.safe_load(output) == {**recorded, "samples": 9, "run": "found", "resume": True}
     assert (found / "record.db").read_bytes() == before
 
 
