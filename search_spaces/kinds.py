@@ -7,7 +7,7 @@ registry with a row for PyTorch or Ray costs nothing to those who take another r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pkgutil import resolve_name
 from typing import Any, TypeVar
 
@@ -34,6 +34,11 @@ class Kind:
     def settings_type(self) -> Any:
         """The dataclass of the settings, imported now."""
         return resolve_name(self.settings)
+
+    @property
+    def setting_names(self) -> tuple[str, ...]:
+        """The names of the settings, in order."""
+        return tuple(field.name for field in fields(self.settings_type))
 
     @property
     def maker(self) -> Callable[..., Any]:
@@ -67,9 +72,6 @@ def check_settings(part: str, row: Kind, values: Mapping[str, Any]) -> Any:
         ConfigError: an unknown setting, one of the wrong type, or one out of range. An error of the dataclass's own
             passes through.
     """
-    kind = row.settings_type
-    known = getattr(kind, "__dataclass_fields__", {})
-    if not known and values:
-        key = next(iter(values))
-        raise ConfigError(f"unknown {part} setting {key!r}; it has no settings.")
-    return build_settings(kind, values, part)
+    if values and not row.setting_names:
+        raise ConfigError(f"unknown {part} setting {next(iter(values))!r}; it has no settings.")
+    return build_settings(row.settings_type, values, part)

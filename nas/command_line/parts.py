@@ -48,7 +48,7 @@ def proxy_factory(config: Config) -> Callable[[], Proxy]:
     Of data and space, a proxy gets what its settings have a field for.
     """
     settings = without_name(config["proxy"])
-    fields = find("proxy", proxies.PROXIES, settings["kind"]).settings_type.__dataclass_fields__
+    fields = find("proxy", proxies.PROXIES, settings["kind"]).setting_names
     data, cache_dir = _data_settings(config)
     offered = {"data": data, "cache_dir": cache_dir, "space": dict(config["space"])}
     given = {key: value for key, value in offered.items() if key in fields}

@@ -36,7 +36,7 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
         raise ConfigError(f"data.cache_dir is {cache_dir!r}; it must be the path of a folder, or null.")
     row = find("data set", DATASETS, settings.get("kind"))
     values = {key: value for key, value in settings.items() if key != "kind"}
-    if "root" in row.settings_type.__dataclass_fields__ and not values.get("root"):
+    if "root" in row.setting_names and not values.get("root"):
         raise ConfigError("data.root is not set; it is the folder that holds the data set.")
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
     data: DetectionData = row.maker(check_settings("data", row, values), image_size, folder)

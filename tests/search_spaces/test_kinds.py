@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -18,7 +19,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Nothing:
-    pass
+    name: ClassVar[str] = "nothing"
 
 
 ROWS = {
@@ -27,11 +28,15 @@ ROWS = {
 }
 
 
-class Row:
+@dataclass(frozen=True, slots=True)
+class Row(Kind):
     """A row whose settings are those of this test."""
 
-    def __init__(self, settings_type):
-        self.settings_type = settings_type
+    here: type = Settings
+
+    @property
+    def settings_type(self):
+        return self.here
 
 
 def test_a_row_resolves_to_its_settings_and_its_maker():
@@ -40,6 +45,7 @@ def test_a_row_resolves_to_its_settings_and_its_maker():
 
     assert ROWS["trained"].settings_type is Decision
     assert ROWS["trained"].maker is to_graph
+    assert ROWS["trained"].setting_names == ("name", "kind", "choices", "completions")
     settings = object()
     assert ROWS["bare"].maker(settings) is settings
 
@@ -73,8 +79,8 @@ def test_any_mapping_can_be_searched():
 
 
 def test_settings_that_are_left_out_keep_their_defaults():
-    assert check_settings("thing", Row(Settings), {"rate": 0.5}) == Settings(5, 0.5)
-    assert check_settings("thing", Row(Nothing), {}) == Nothing()
+    assert check_settings("thing", Row("", here=Settings), {"rate": 0.5}) == Settings(5, 0.5)
+    assert check_settings("thing", Row("", here=Nothing), {}) == Nothing()
 
 
 @pytest.mark.parametrize(
@@ -87,5 +93,5 @@ def test_settings_that_are_left_out_keep_their_defaults():
 )
 def test_a_bad_setting_is_one_sentence(settings, values, sentence):
     with pytest.raises(ConfigError) as caught:
-        check_settings("thing", Row(settings), values)
+        check_settings("thing", Row("", here=settings), values)
     assert str(caught.value) == sentence
