@@ -40,12 +40,12 @@ def run_command(
         The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
     """
     arguments = sys.argv[1:]
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(_help(command, description))
-        return 0
     logging.basicConfig(format="%(message)s")
     logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
     try:
+        if any(argument in ("-h", "--help") for argument in arguments):
+            print(_help(command, description))
+            return 0
         only_print, overrides = _take_cfg(arguments)
         config = configure(command, overrides)
         if only_print:
