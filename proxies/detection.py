@@ -34,14 +34,14 @@ class ProxySettings(Recipe):
     """A recipe, what it is trained and measured on, and where.
 
     Attributes:
-        data: ``name`` and the settings of the data set, see :func:`nas.datasets.registry.open_data`.
+        data: ``kind`` and the settings of the data set, see :func:`nas.datasets.registry.open_data`.
         cache_dir: where decoded images are kept; None means the user's cache folder.
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
         device: ``"auto"`` (CUDA when there is one), or a PyTorch device.
     """
 
-    data: Mapping[str, Any] = field(default_factory=lambda: {"name": "synthetic"})
+    data: Mapping[str, Any] = field(default_factory=lambda: {"kind": "synthetic"})
     cache_dir: str | None = None
     reserved_images: int | None = None
     reserve_seed: int = 0

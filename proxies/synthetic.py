@@ -22,7 +22,7 @@ class SyntheticProxy(Proxy):
     """Reports, in place of AP, the :func:`agreement` with a target drawn from the space.
 
     Attributes:
-        space: name of the space of the target, or a mapping of ``name`` and its settings.
+        space: kind or name of the target's space, or a mapping of ``kind`` and its settings.
         target_seed: which target is drawn, 0 or more.
         delay: seconds that an evaluation sleeps.
         noise: standard deviation of what is added to the agreement, drawn by architecture and evaluation seed; the sum
@@ -31,7 +31,7 @@ class SyntheticProxy(Proxy):
 
     Raises:
         ConfigError: a setting is out of range.
-        SpaceError: the space cannot be built.
+        SpaceError: a setting of the space is out of range.
     """
 
     space: str | Mapping[str, Any] = "spinenet"
@@ -50,7 +50,7 @@ class SyntheticProxy(Proxy):
     @cached_property
     def target(self) -> Architecture:
         """The hidden architecture."""
-        settings = {"name": self.space} if isinstance(self.space, str) else dict(self.space)
+        settings = {"kind": self.space} if isinstance(self.space, str) else dict(self.space)
         # A stream of its own: random search with the same seed would propose the target first of all.
         stream = np.random.SeedSequence(self.target_seed, spawn_key=(1,))
         return search_spaces.build(**settings).sample(np.random.default_rng(stream))

@@ -18,6 +18,7 @@ from typing import Any
 
 from nas.disk import sync_folder
 from nas.engine.disk import connect, locked, sentences
+from nas.engine.older import current_identity
 from nas.engine.rows import Event, from_rows, to_row
 from search_spaces.errors import RecordError
 
@@ -219,7 +220,9 @@ def _session(identity: Event, config: Event, provenance: Event) -> Event:
 def _check_identity(folder: Path, events: Sequence[Event], identity: Event) -> None:
     wanted = json.loads(json.dumps(dict(identity), default=str))
     for event in events:
-        if event["kind"] == "session" and (difference := _difference(event["identity"], wanted)):
+        if event["kind"] == "session" and (
+            difference := _difference(current_identity(event["identity"], wanted), wanted)
+        ):
             key, there, here = difference
             raise RecordError(
                 f"run folder {folder} holds another search: its {key} is {there!r}, here it is {here!r}; "

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 import search_spaces
-from nas.config import load_config, proxy_factory
+from nas.command_line.config import load_config
+from nas.command_line.parts import proxy_factory
 from nas.detectors import build_detector, keep_freed_memory
 from nas.engine.provenance import collect_provenance
 from nas.training.input import batches

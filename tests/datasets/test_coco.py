@@ -111,16 +111,16 @@ def test_broken_images_are_all_counted(tmp_path: Path, suffix: str) -> None:
 def test_missing_paths(settings: dict[str, str], pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=pattern):
-        open_data({"name": "coco", **settings}, 64, tmp_path)
+        open_data({"kind": "coco", **settings}, 64, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("settings", "pattern"),
     [
-        ({"name": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: synthetic, coco"),
-        ({"name": "coco"}, r"data\.root is not set"),
-        ({"name": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
-        ({"name": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
+        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, synthetic"),
+        ({"kind": "coco"}, r"data\.root is not set"),
+        ({"kind": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
+        ({"kind": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
     ],
 )
 def test_unknown_settings(settings: dict[str, str], pattern: str, tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ needs_real = pytest.mark.skipif(not REAL, reason="SPINENET_TEST_DATA is not set 
 def test_real_sets(tmp_path: Path) -> None:
     root = Path(str(REAL))
     cells = {"train_images": "train", "train_annotations": "annotations/instances_train.json"}
-    bccd = open_data({"name": "coco", "root": str(root / "bccd"), **cells}, 96, tmp_path)
+    bccd = open_data({"kind": "coco", "root": str(root / "bccd"), **cells}, 96, tmp_path)
     assert (len(bccd), len(bccd.class_names)) == (292, 3)
     assert len(reserve(bccd).reserved) == 73
     assert bccd.fingerprint == "e3fa463582ca4e26", "results/bccd/record.db names it"
-    coco128 = open_data({"name": "coco", "root": str(root / "coco128")}, 96, tmp_path)
+    coco128 = open_data({"kind": "coco", "root": str(root / "coco128")}, 96, tmp_path)
     assert (len(coco128), len(coco128.class_names)) == (128, 80)
     assert coco128.annotations.boxes.min() >= 0
     assert coco128.annotations.boxes.max() <= 96.001
@@ -163,7 +163,7 @@ def test_real_sets(tmp_path: Path) -> None:
 @needs_real
 def test_real_masks_are_those_of_pycocotools(tmp_path: Path) -> None:
     file = Path(str(REAL)) / "coco128" / "annotations" / "masks_train2017.json"
-    settings = {"name": "coco", "root": f"{REAL}/coco128", "train_annotations": f"annotations/{file.name}"}
+    settings = {"kind": "coco", "root": f"{REAL}/coco128", "train_annotations": f"annotations/{file.name}"}
     data = open_data(settings, 256, tmp_path)
     reference = COCO(str(file))
     gaps = []

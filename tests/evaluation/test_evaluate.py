@@ -128,7 +128,7 @@ def by_hand(reference: COCO, found: list[dict[str, Any]], iou_type: str) -> dict
 @pytest.mark.parametrize("backend", ["faster", "pycocotools"])
 def test_real_images_are_measured_as_pycocotools_does_by_hand(tmp_path: Path, backend: str) -> None:
     file = Path(str(REAL)) / "coco128" / "annotations" / "masks_train2017.json"
-    layout = {"name": "coco", "root": f"{REAL}/coco128", "train_annotations": f"annotations/{file.name}"}
+    layout = {"kind": "coco", "root": f"{REAL}/coco128", "train_annotations": f"annotations/{file.name}"}
     data = open_data(layout, 320, tmp_path)
     chosen = range(20)
     generator = torch.Generator().manual_seed(0)

@@ -15,7 +15,7 @@ from proxies.base import Budget, Measurement, Proxy
 ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
 SETTINGS: dict[str, dict[str, Any]] = {
     "detection": {
-        "data": {"name": "synthetic", "images": 8},
+        "data": {"kind": "synthetic", "images": 8},
         "image_size": 32,
         "batch_size": 2,
         "steps": 1,

@@ -22,7 +22,7 @@ from search_spaces.errors import ConfigError, DataError
 
 ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
 TINY: dict[str, Any] = {
-    "data": {"name": "synthetic", "images": 16},
+    "data": {"kind": "synthetic", "images": 16},
     "image_size": 32,
     "batch_size": 4,
     "steps": 3,
@@ -116,7 +116,7 @@ def test_epochs_become_steps(cache: Path) -> None:
 
 def test_broken_data_is_said_in_the_driver(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
-        tiny_proxy(tmp_path, data={"name": "coco", "root": str(tmp_path / "nowhere")}).prepare()
+        tiny_proxy(tmp_path, data={"kind": "coco", "root": str(tmp_path / "nowhere")}).prepare()
 
 
 def test_nested_settings_change_what_they_name(cache: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -12,18 +13,23 @@ RUNS = Path("runs")
 LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
 
 
-def new_folder(run: object, label: str) -> Path:
-    """The folder of a new search: ``run``, or a fresh one under ``runs/`` named by ``label`` and the time.
+def new_folder(run: object, *labels: str) -> Path:
+    """The folder of a new search: ``run``, or a fresh one under ``runs/`` named by the labels and the time.
+
+    Args:
+        run: the path of a folder, or None.
+        labels: what the parts of the search are called; characters that are awkward in a folder's name become ``-``.
 
     Raises:
+        ConfigError: ``run`` is no path.
         RecordError: the folder holds a record already, or files that are not a run's.
     """
     run = _as_text(run)
     if run is None:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder, extra = RUNS / f"{label}-{stamp}", 1
+        name = "-".join([*(re.sub(r"[^\w.]+", "-", label) for label in labels), time.strftime("%Y%m%d-%H%M%S")])
+        folder, extra = RUNS / name, 1
         while folder.exists():
-            folder, extra = RUNS / f"{label}-{stamp}-{extra}", extra + 1
+            folder, extra = RUNS / f"{name}-{extra}", extra + 1
         return folder
     folder = Path(run)
     if (folder / RECORD_NAME).exists():
@@ -36,9 +42,10 @@ def new_folder(run: object, label: str) -> Path:
 
 
 def existing_folder(run: object) -> Path:
-    """The folder of an earlier search: ``run``, or the newest under ``runs/``.
+    """The folder of an earlier search: ``run``, or the one under ``runs/`` whose record was written last.
 
     Raises:
+        ConfigError: ``run`` is no path.
         RecordError: there is no record in it.
     """
     run = _as_text(run)
@@ -54,7 +61,7 @@ def existing_folder(run: object) -> Path:
 
 
 def _as_text(run: object) -> str | None:
-    """A folder's name; one that looks like a number, 20250101, arrives as one."""
+    """The path of a folder; one that looks like a number, 20250101, arrives as a number."""
     if run is None or isinstance(run, str):
         return run
     if isinstance(run, int) and not isinstance(run, bool):

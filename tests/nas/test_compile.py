@@ -12,7 +12,7 @@ from PIL import Image
 import search_spaces
 from nas import compile as command
 from nas.command_line import run_command
-from nas.config import load_config
+from nas.command_line.config import load_config
 from nas.detectors import PUBLISHED, Scaling, build_detector, load_detector, save_detector
 
 TINY = ["width=0.3", "endpoints=8", "head_channels=8", "head_depth=1"]
