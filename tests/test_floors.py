@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    ["search_spaces"],
+    ["search_spaces", "nas.words", "nas.disk"],
     ["controllers", "nas.detectors", "nas.datasets", "nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"],
     ["proxies", "nas.engine"],
     ["nas"],
