@@ -92,7 +92,7 @@ def _runner(config: Config) -> Runner:
             raise ConfigError(f"runner.threads is {settings['threads']}; it must be at least 1.")
         torch.set_num_threads(settings["threads"])
         return run_serial
-    from nas.engine.ray_runner import RaySettings, run_ray  # Ray takes seconds to import
+    from nas.engine.ray import RaySettings, run_ray  # Ray takes seconds to import
 
     return partial(run_ray, settings=build_settings(RaySettings, settings, "runner"))
 

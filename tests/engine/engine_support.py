@@ -12,11 +12,13 @@ import numpy as np
 
 import search_spaces
 from controllers.base import Controller, Proposal, Settings
-from nas.engine import Search, SearchSettings, Store, TrialState
+from nas.engine import Search, SearchSettings, Store, TrialRecord, TrialState
 from proxies.base import Measurement, Proxy
 from search_spaces.errors import SpaceExhausted
 
 SPACE = search_spaces.build("toy")
+DECISIONS = SPACE.sample_decisions(np.random.default_rng(0))
+ARCHITECTURE = SPACE.decode(DECISIONS)
 IDENTITY = {"space": {"name": "toy"}, "controller": {"name": "test"}, "seed": 0}
 
 
@@ -108,6 +110,29 @@ def distinct(count: int, seed: int = 0, space=SPACE) -> list[tuple[int, ...]]:
         decisions = space.sample_decisions(rng)
         found.setdefault(space.decode(decisions).fingerprint, decisions)
     return list(found.values())
+
+
+def record_of(number: int, state: TrialState, ap: float | None = None, **changed: Any) -> TrialRecord:
+    """A record in that state with all that the state asks for; ``changed`` are fields."""
+    ended = state is not TrialState.RUNNING
+    evaluated = state in (TrialState.COMPLETE, TrialState.FAILED)
+    architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURE
+    fields = {
+        "number": number,
+        "state": state,
+        "decisions": DECISIONS,
+        "architecture": architecture,
+        "fingerprint": architecture.fingerprint if architecture else "",
+        "seed": 0,
+        "session": 0,
+        "started": 100.0 + number,
+        "finished": 110.0 + number if ended else None,
+        "reward": ap,
+        "measurement": Measurement(ap=ap) if state is TrialState.COMPLETE else None,
+        "error": "it failed." if state in (TrialState.FAILED, TrialState.INFEASIBLE) else None,
+        "attempts": int(evaluated),
+    }
+    return TrialRecord(**{**fields, **changed})
 
 
 def open_store(folder: Path, **changed: Any) -> Store:

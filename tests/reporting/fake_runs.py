@@ -51,6 +51,7 @@ def complete(number, reward, session=0, **options):
 
 
 def other(number, state, error=None, reward=None, session=0):
+    """A trial that is not complete; one that must have an error has ``" "`` without ``error``."""
     architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURES[number % len(ARCHITECTURES)]
     begun = START + 50.0 * number
     finished = None if state is TrialState.RUNNING else begun + 50.0
@@ -66,7 +67,8 @@ def other(number, state, error=None, reward=None, session=0):
         started=begun,
         finished=finished,
         reward=reward,
-        error=error,
+        error=error or (" " if state in (TrialState.FAILED, TrialState.INFEASIBLE) else None),
+        attempts=int(state is TrialState.FAILED),
     )
 
 

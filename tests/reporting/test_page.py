@@ -1,6 +1,7 @@
 """report.html: complete, escaped, self-contained, replaced in one step."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ from nas.engine.record import Run, TrialState
 from nas.reporting import page
 from nas.reporting.page import render_report, write_report
 from nas.reporting.words import duration, flatten, short_count
+from proxies.base import Measurement
 from search_spaces.errors import RecordError
 from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
 
@@ -106,9 +108,7 @@ def test_every_state_of_a_run(run, sentence):
 
 
 def test_a_reward_without_training_is_said_to_be_one():
-    trial = complete(0, 0.5)
-    untrained = trial.measurement.__class__(ap=0.5)
-    record = trial.__class__(0, trial.state, (), trial.architecture, trial.fingerprint, 0, 0, 0.0, 1.0, 0.5, untrained)
+    record = replace(complete(0, 0.5), measurement=Measurement(ap=0.5))
     text = parse(render_report(run_of(record), "run")).text
     assert "does not come from training a detector" in text
 

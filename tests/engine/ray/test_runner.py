@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from nas.engine import TrialState, read_run, run_serial
-from nas.engine.ray_runner import RaySettings, run_ray
+from nas.engine.ray import RaySettings, run_ray
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError
 from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
@@ -126,7 +126,7 @@ def test_a_search_that_is_over_needs_no_ray(tmp_path, monkeypatch):
     search = start(tmp_path, samples=2)
     run_serial(search, Hashed)
     end(search)
-    monkeypatch.setattr("nas.engine.ray_runner.ray_session", None)
+    monkeypatch.setattr("nas.engine.ray.runner.ray_session", None)
     assert run(tmp_path, samples=2).stop_reason == "all 2 samples were evaluated."
 
 
@@ -141,7 +141,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tests.engine.engine_support import Hashed, end, start
-from nas.engine.ray_runner import RaySettings, run_ray
+from nas.engine.ray import RaySettings, run_ray
 search = start(Path(sys.argv[1]), samples=12)
 run_ray(search, partial(Hashed, delay=0.4), RaySettings(workers=1))
 end(search)
