@@ -18,6 +18,7 @@ import controllers
 import search_spaces
 from nas.command_line import python_command, run_command
 from nas.config import Config, load_config, proxy_factory, to_yaml
+from nas.disk import replacing
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.progress import ProgressLine, duration
 from nas.engine.provenance import collect_provenance
@@ -25,7 +26,6 @@ from nas.engine.record import Run, read_run
 from nas.engine.search import Search, SearchSettings
 from nas.engine.store import Store
 from nas.reporting import summarise, write_outputs
-from nas.reporting.files import replacing
 from nas.run_folder import existing_folder, new_folder
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace

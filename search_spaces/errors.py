@@ -36,6 +36,10 @@ class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
 
 
+class FileError(NasError):
+    """A file cannot be written or read; the sentence names it."""
+
+
 def suggestion(name: object, known: Iterable[object]) -> str:
     """`` (did you mean 'x'?)`` for the nearest of the known names, or nothing when none is near."""
     close = get_close_matches(str(name), [str(one) for one in known], n=1)

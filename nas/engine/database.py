@@ -89,12 +89,3 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.text_factory = bytes
         connection.execute("PRAGMA synchronous=EXTRA")
         return connection
-
-
-def sync_folder(folder: Path) -> None:
-    """Synchronise the folder's entries to the disk, as a rename needs."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

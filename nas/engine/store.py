@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nas.engine.database import connect, locked, sentences, sync_folder
+from nas.disk import sync_folder
+from nas.engine.database import connect, locked, sentences
 from nas.engine.events import Event, Json, SessionBegun, plain
 from nas.engine.rows import from_rows, to_row
 from search_spaces.errors import RecordError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nas.disk import replacing
 from nas.engine.record import Run
 from nas.reporting.figures import draw_rewards
-from nas.reporting.files import replacing
 from nas.reporting.page import write_report
 from nas.reporting.summary import Sample, best_sample, samples
 from nas.reporting.words import essentials, number
@@ -19,7 +19,7 @@ def write_outputs(run: Run, folder: str | Path) -> tuple[Path, ...]:
     """Write the outputs, each replaced in one step, and return their paths; without a complete trial no best.*.
 
     Raises:
-        RecordError: a file cannot be written; those already written are whole.
+        FileError: a file cannot be written; those already written are whole.
     """
     folder = Path(folder)
     best = best_sample(samples(run))

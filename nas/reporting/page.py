@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from nas.disk import replacing
 from nas.engine.record import Run, TrialState
 from nas.reporting.figures import draw_costs, draw_rewards, draw_seconds
-from nas.reporting.files import replacing
 from nas.reporting.style import STYLE
 from nas.reporting.summary import Sample, Summary, cost_points, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
@@ -48,7 +48,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     Works for a run that is under way and for one without any trial.
 
     Raises:
-        RecordError: the file cannot be written.
+        FileError: the file cannot be written.
     """
     path = Path(folder) / "report.html"
     with replacing(path) as temporary:

@@ -11,7 +11,7 @@ from nas.reporting import page
 from nas.reporting.page import render_report, write_report
 from nas.reporting.words import duration, flatten, short_count
 from proxies.base import Measurement
-from search_spaces.errors import RecordError
+from search_spaces.errors import FileError
 from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
 
 VOID = {"meta", "img", "source", "path", "polygon"}
@@ -120,7 +120,7 @@ def test_a_failed_write_leaves_the_earlier_page(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(page, "render_report", full_disk)
-    with pytest.raises(RecordError, match=r"report\.html cannot be written: No space left on device"):
+    with pytest.raises(FileError, match=r"report\.html cannot be written: No space left on device"):
         write_report(run_of(), tmp_path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "earlier")]
 
