@@ -78,7 +78,7 @@ class Method(Settings, ABC):
         Args:
             log_ratios: [B, T], the logarithms of r.
         """
-        return {"approx_kl": float((log_ratios.exp() - 1.0 - log_ratios).mean())}
+        return {"approx_kl": float((log_ratios.expm1() - log_ratios).mean())}
 
     def problems(self) -> Iterator[str]:
         """A sentence for every setting that is out of range."""

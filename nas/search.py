@@ -20,13 +20,14 @@ from nas.command_line import python_command, run_command
 from nas.config import Config, load_config, proxy_factory, to_yaml
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy, run_serial
-from nas.engine.progress import ProgressLine, duration
+from nas.engine.progress import ProgressLine
 from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
 from nas.engine.search import Search, SearchSettings
 from nas.engine.store import Store
 from nas.reporting import summarise, write_outputs
 from nas.run_folder import existing_folder, new_folder
+from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
 from search_spaces.errors import ConfigError

@@ -15,7 +15,7 @@ from search_spaces.errors import RecordError
 _BUSY_SECONDS = 30.0
 _REASONS = {
     "SQLITE_FULL": "cannot be written, nothing was lost: free space on the disk, then resume",
-    "SQLITE_IOERR": "cannot be written or read, what it held is kept: check the disk and its free space, then resume",
+    "SQLITE_IOERR": "cannot be written or read; what it held is kept: check the disk and its free space, then resume",
     "SQLITE_READONLY": "may not be written: give a run folder that you may write to",
     "SQLITE_CANTOPEN": "cannot be opened: check the permissions of the file and of its folder",
     "SQLITE_PERM": "cannot be opened: check the permissions of the file and of its folder",

@@ -56,7 +56,7 @@ class SessionBegun:
     @classmethod
     def from_json(cls, data: Json) -> SessionBegun:
         """Read back what :meth:`to_json` gave."""
-        return cls(data["started"], data["identity"], data["config"], data["provenance"])
+        return cls(data["started"], dict(data["identity"]), dict(data["config"]), dict(data["provenance"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Finished:
 
 Event = SessionBegun | Proposed | Finished
 
-_KINDS: dict[object, type[SessionBegun] | type[Proposed] | type[Finished]] = {
+_KINDS: dict[str, type[SessionBegun] | type[Proposed] | type[Finished]] = {
     "session": SessionBegun,
     "proposed": Proposed,
     "finished": Finished,
@@ -169,11 +169,12 @@ def event_from_json(data: Json) -> Event:
         RecordError: its kind is unknown, or something of it is missing or malformed.
     """
     kind = data.get("kind")
-    if kind not in _KINDS:
-        raise RecordError(f"an event has kind {kind!r}; it must be one of {', '.join(map(str, _KINDS))}.")
+    event_type = _KINDS.get(str(kind))
+    if event_type is None:
+        raise RecordError(f"an event has kind {kind!r}; it must be one of {', '.join(_KINDS)}.")
     where = f"event {kind}" if kind == "session" else f"event {kind} of trial {data.get('number')!r}"
     try:
-        return _KINDS[kind].from_json(data)
+        return event_type.from_json(data)
     except KeyError as error:
         raise RecordError(f"{where} has no {error}.") from None
     except (AttributeError, TypeError, ValueError) as error:

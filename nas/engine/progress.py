@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
-from nas.engine.record import TrialRecord, TrialState
 from nas.engine.search import Search
+from nas.engine.trial import TrialRecord, TrialState
+from nas.words import duration
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -22,7 +23,7 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
 
     Args:
         trials: the record so far.
-        samples: how many are to be evaluated in all.
+        samples: how many architectures are evaluated in all.
         session: index of this session; the rate counts what it answered, not what earlier ones did.
         session_started, now: in Unix seconds.
     """
@@ -43,14 +44,6 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
         if states[state]:
             parts.append(f"{states[state]} {word}")
     return " | ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:

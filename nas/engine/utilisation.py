@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from nas.engine.record import Run, TrialRecord
+from nas.engine.record import Run
+from nas.engine.trial import TrialRecord
 
 BUSY_PHASES = ("train", "evaluate")
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.engine.record import Run, TrialRecord, TrialState
+from nas.engine.record import Run
+from nas.engine.trial import TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
 from search_spaces.architecture import Architecture
 
@@ -148,6 +149,19 @@ def pareto_front(points: Sequence[CostPoint]) -> list[CostPoint]:
         if not front or point.ap > front[-1].ap:
             front.append(point)
     return front
+
+
+def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """Name of a metric of the controller -> (trials answered so far, its value from then on), in order.
+
+    Empty for controllers that have no metrics and for records that were written before there were any.
+    """
+    series: dict[str, list[tuple[int, float]]] = {}
+    answered = sorted((trial for trial in run.trials if trial.finished is not None), key=lambda t: t.finished or 0.0)
+    for count, trial in enumerate(answered, start=1):
+        for name, value in trial.controller_metrics.items():
+            series.setdefault(name, []).append((count, value))
+    return series
 
 
 def wall_seconds(run: Run) -> float:

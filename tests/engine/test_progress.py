@@ -1,9 +1,8 @@
+"""The line that says how a search is going."""
+
 import io
 
-import pytest
-
 from nas.engine import ProgressLine, TrialState, progress_text, run_serial
-from nas.engine.progress import duration
 from tests.engine.engine_support import Hashed, Scripted, distinct, record_of, start
 
 
@@ -38,13 +37,6 @@ def test_before_the_first_result():
 
 def test_at_the_end_no_time_is_left():
     assert "left" not in progress_text([record_of(0, TrialState.COMPLETE, 0.1)], 1, 0, 0.0, 50.0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(4.4, "4 s"), (89, "89 s"), (120, "2 min"), (3600, "60 min"), (11100, "3 h 05 min")]
-)
-def test_durations(seconds, said):
-    assert duration(seconds) == said
 
 
 class Terminal(io.StringIO):

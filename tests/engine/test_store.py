@@ -1,3 +1,5 @@
+"""The file of the record: whole rows, whatever ends the writer, and sentences for all that is wrong with it."""
+
 import os
 import resource
 import shutil

@@ -1,3 +1,5 @@
+"""How busy the workers were."""
+
 import pytest
 
 from nas.engine import Run, TrialRecord, TrialState, busy_share
