@@ -26,11 +26,12 @@ class Method(Settings, ABC):
     Attributes:
         learning_rate: of Adam, above 0.
         entropy_weight: weight of the mean entropy of a decision (nats) in the objective, 0 or more.
-        baseline_decay: decay per reward of the moving average that is subtracted from the rewards, 0 to below 1.
-        batch_size: told rewards per update, 1 or more.
+        baseline_decay: how much of the moving average that is subtracted from the rewards is kept at each reward; at
+            least 0 and below 1.
+        batch_size: how many rewards are told before each update, 1 or more.
         normalise_advantages: divide the advantages of a batch by their root mean square, so that neither the scale
             of the reward nor its narrowing as the search converges changes the length of a step.
-        hidden_size, embedding_size: units of the LSTM, width of its input embedding, 1 or more.
+        hidden_size, embedding_size: units of the LSTM and width of its input embedding, 1 or more each.
         uniform_start: whether the untrained policy is uniform over the space; see :class:`controllers.policy.Policy`.
 
     Raises:
@@ -104,12 +105,12 @@ class PolicyGradient(Controller):
     """Samples from the policy and, whenever ``batch_size`` rewards were told, climbs the method's objective.
 
     The rewards of a batch are taken in the order in which they were told, whatever the order of asking; a proposal
-    drawn before an update may be told after it. A failed evaluation (None) teaches nothing: it fills no place in a
-    batch. Sequences may be proposed more than once.
+    drawn before an update may be told after it. A failed evaluation (None) teaches nothing and takes no place in a
+    batch. A sequence may be proposed more than once.
 
     Attributes:
-        method: the settings, and the objective that they belong to.
-        updates: how many batches were learnt from.
+        method: the settings and the objective they belong to.
+        updates: how many batches it has learnt from.
     """
 
     def __init__(self, space: SearchSpace, seed: int, method: Method) -> None:
@@ -126,8 +127,9 @@ class PolicyGradient(Controller):
     def metrics(self) -> dict[str, float]:
         """What the last update did; empty before the first.
 
-        ``updates`` is their number; ``entropy`` the mean entropy of a decision of the batch under the updated policy,
-        in nats; ``baseline`` the moving average of the rewards. The rest is the method's: see :meth:`Method.metrics`.
+        ``updates`` is the number of updates; ``entropy`` is the mean entropy of a decision of the batch under the
+        updated policy, in nats; ``baseline`` is the moving average of the rewards. The rest is added by
+        :meth:`Method.metrics`.
         """
         return dict(self._metrics)
 
@@ -204,7 +206,7 @@ class PolicyGradient(Controller):
 
 
 def is_number(value: object) -> bool:
-    """Whether a setting is a finite number (a truth value is not)."""
+    """Whether a setting is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 

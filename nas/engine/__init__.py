@@ -1,4 +1,4 @@
-"""Runs a search: the record, the state of the search, the serial runner and (in ``nas.engine.ray``) Ray Tune's."""
+"""Runs a search: the record, the state of the search, the serial runner, and Ray Tune's in ``nas.engine.ray``."""
 
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.progress import ProgressLine, progress_text

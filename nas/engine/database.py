@@ -1,4 +1,4 @@
-"""Files of a run folder: the lock against a second driver, SQLite connections, and errors as sentences."""
+"""What the record stands on: the lock against a second driver, SQLite connections, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def _acquire(lock: int, folder: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open an existing database, texts as bytes, every commit synchronised to the disk.
+    """Open an existing database; texts come as bytes, and every commit is synchronised to the disk.
 
-    A reader opens it for writing too, to undo the half-written commit of a killed search.
+    A reader opens it for writing too, since it may have to undo the half-written commit of a killed search.
 
     Raises:
         RecordError: it cannot be opened.

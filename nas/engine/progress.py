@@ -19,12 +19,12 @@ PLAIN_SECONDS = 30.0
 
 
 def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, session_started: float, now: float) -> str:
-    """One line: done/total, best AP, mean of the last results, trials per hour, time left, and what went otherwise.
+    """One line: evaluated/wanted, best AP, mean of the last results, trials per hour, time left, what had no result.
 
     Args:
         trials: the record so far.
         samples: how many architectures are evaluated in all.
-        session: index of this session; the rate counts what it answered, not what earlier ones did.
+        session: index of this session; the rate counts what was answered in it, not in earlier ones.
         session_started, now: in Unix seconds.
     """
     states = Counter(trial.state for trial in trials)
@@ -59,7 +59,7 @@ def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
 
 
 class ProgressLine:
-    """Prints :func:`progress_text`: rewrites one line on a terminal, else adds a line now and then.
+    """Prints :func:`progress_text`: rewrites one line on a terminal, and adds a line now and then to a file.
 
     Give it to :class:`Search` as ``on_change``, and call :meth:`close` at the end.
     """
@@ -78,7 +78,7 @@ class ProgressLine:
             self._print(search)
 
     def close(self) -> None:
-        """Print how it stands now, and end the line."""
+        """Print how the search stands now, and end the line."""
         if self._last is not None:
             self._print(self._last)
             if self._terminal:

@@ -1,4 +1,4 @@
-"""The state of a search: where controller, record and deduplication meet. It knows nothing of how trials are run.
+"""The state of a search: where controller, record and deduplication meet. How trials are run is not known here.
 
 All state is a fold over the events of the record. A running search writes an event and takes it in. A resumed one takes
 in what was written: it asks the controller again at each proposal and tells it each answer, in the recorded order.
@@ -29,7 +29,7 @@ class Search:
 
     Attributes:
         settings: see :class:`SearchSettings`.
-        space: what decisions decode in.
+        space: decodes the decisions.
         folder: the run folder.
         history: sessions and trials so far; the last session is this one.
     """
@@ -45,11 +45,11 @@ class Search:
         """Take in what the store holds.
 
         Args:
-            controller: a fresh one; it is brought to where the record ends.
+            controller: a fresh one; it is brought to the point where the record ends.
             store: a record open for appending.
             settings: when to stop, and what to do with failures.
             reward: turns a measurement into what the controller is told.
-            on_change: called after every recorded change (the progress line).
+            on_change: called after every recorded change, for example by a progress line.
 
         Raises:
             RecordError: the controller does not propose what is recorded.
@@ -149,7 +149,7 @@ class Search:
         error: str | None,
         started: float | None,
     ) -> None:
-        """Answer a trial that was evaluated, and what waited for it; without a reward it is FAILED."""
+        """Answer a trial that was evaluated, and the proposals that waited for it; without a reward it is FAILED."""
         if trial.number not in self._open:
             raise RecordError(f"trial {trial.number} was answered before; every trial must be answered once.")
         self._answer(
@@ -169,7 +169,7 @@ class Search:
         self._write()
 
     def _propose_new(self) -> int | None:
-        """Ask until an architecture comes that is not known; its number, or None when the bounds are met first."""
+        """Ask until an unknown architecture comes; the number of its proposal, or None when a bound is met first."""
         while len(self._originals) < self.settings.samples and self._nothing_new < self.settings.max_duplicates:
             try:
                 proposal = self._controller.ask()

@@ -1,4 +1,4 @@
-"""The record's file: one SQLite database of checksummed rows that is only ever appended to.
+"""The file of the record: one SQLite database of rows with checksums, which is only ever appended to.
 
 A row is one event of a search. :mod:`nas.engine.record` knows what the events mean; this module keeps the rows whole.
 Every append is one transaction in rollback-journal mode, synchronised to the disk before it returns, so a killed
@@ -75,9 +75,9 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, identity: Json, config: Json, provenance: Json) -> Store:
-        """Go on with the record in ``folder`` in a new session; arguments as in :meth:`create`.
+        """Go on with the record in ``folder`` in a new session; the arguments are those of :meth:`create`.
 
-        A torn last row is dropped with a warning; what it said is done again.
+        A torn last row is dropped with a warning; what it said will be done again.
 
         Raises:
             RecordError: there is no record, it is damaged, it belongs to another search, or another process uses it.
@@ -154,7 +154,7 @@ class Store:
 
 
 def read_events(folder: Path) -> tuple[list[Event], list[str]]:
-    """All whole rows of a run folder's record and the warnings about it; works while the search is running.
+    """The events of a run folder's record, and warnings about it; works while the search is running.
 
     Raises:
         RecordError: there is no record, or it is damaged.

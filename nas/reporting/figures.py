@@ -1,4 +1,4 @@
-"""Figures of a run, each a pure function of the record: (run, path) in, a .png or .svg file out."""
+"""Figures of a run. Each is a function of the record alone, which writes it to a .png or .svg file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PANEL_HEIGHT = 2.3  # inches
 
 
 def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """The reward curve: every sample a dot, the running mean, the best so far, failed trials at the bottom edge."""
+    """The reward curve: a dot for every sample, the running mean, the best so far, failed trials at the bottom edge."""
     figure, axes = canvas(theme, "trial", "reward")
     measured = samples(run)
     failed = [trial.number for trial in run.trials if trial.state in FAILURES]
@@ -122,7 +122,7 @@ def _draw_front(axes: Axes, points: Sequence[CostPoint], scale: float, theme: Th
 
 
 def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tuple[CostPoint, float, float]]:
-    """Marks whose labels do not overlap; from the best AP down, one too close to an earlier one is left out."""
+    """Marks whose labels do not overlap: from the best AP down, those too close to an earlier one are left out."""
     kept: list[tuple[CostPoint, float, float]] = []
     width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     for mark in reversed(marks):
@@ -132,7 +132,7 @@ def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tupl
 
 
 def draw_seconds(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """Seconds per trial by phase, stacked; with many trials, one bar is the mean of consecutive ones."""
+    """Seconds per trial by phase, stacked; with many trials, a bar is the mean of consecutive ones."""
     tried = (trial for trial in run.trials if trial.state is not TrialState.DUPLICATE)
     timed = [trial for trial in tried if trial.measurement and trial.measurement.seconds]
     per_bar = max(1, -(-len(timed) // MOST_BARS))
@@ -174,7 +174,7 @@ def draw_metrics(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
 
 
 def _mark_failures(axes: Axes, numbers: Sequence[int], theme: Theme) -> None:
-    """A cross at the bottom edge per failed trial; fainter when they are many."""
+    """A cross at the bottom edge for every failed trial; fainter when there are many."""
     axes.scatter(
         numbers,
         [0.025] * len(numbers),

@@ -40,7 +40,7 @@ def _write_architecture(run: Run, best: Sample, folder: Path) -> Path:
 
 
 def _origin(run: Run, best: Sample) -> dict[str, Any]:
-    """Which trial of which search it is."""
+    """Which trial of which search the architecture comes from."""
     session = run.sessions[best.trial.session]
     return {
         "number": best.trial.number,

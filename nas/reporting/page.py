@@ -47,7 +47,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
 
 
 def render_report(run: Run, name: str) -> str:
-    """The page as HTML; ``name`` is what the run is called. Everything from the record is escaped."""
+    """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
     summary = summarise(run)
     sections = [
         _heading(run, summary, name),

@@ -1,4 +1,4 @@
-"""What every controller must do, whoever it is."""
+"""What every controller must do."""
 
 import io
 import math

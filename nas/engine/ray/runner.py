@@ -30,7 +30,8 @@ STORAGE_PREFIX = ".ray-"
 def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> None:
     """Evaluate trials in Ray workers until the search has none left; :attr:`Search.stop_reason` then says why.
 
-    A Ray session that is there already is used and left running; else one is started, and shut down whatever happens.
+    A Ray session that is there already is used and left running. Otherwise one is started, and it is shut down whatever
+    happens.
 
     Args:
         search: hands out the trials and takes in the results.

@@ -49,7 +49,7 @@ class SearchOfTune(Searcher):
         return Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Pass a result on; a failure comes with its reason through :class:`Failures`."""
+        """Pass a result on; :class:`Failures` passes on a failure with its reason."""
         if result is None:
             return
         with self._keeping_errors():
@@ -59,7 +59,7 @@ class SearchOfTune(Searcher):
             self._search.finish(self._running.pop(trial_id), measurement, result["started"])
 
     def on_worker_lost(self, trial_id: str, reason: str) -> None:
-        """The trial's worker died or raised; a retry is a new trial of Tune."""
+        """The worker of the trial died or raised; a retry is a new trial for Tune."""
         with self._keeping_errors():
             self._search.fail(self._running.pop(trial_id), reason)
 
@@ -84,15 +84,15 @@ class StopOnError(tune.Stopper):
         self._searcher = searcher
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing of it goes into Tune's checkpoint."""
+        """Nothing of this goes into Tune's checkpoint."""
         return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No trial is stopped by itself."""
+        """Whether to stop one trial: never."""
         return False
 
     def stop_all(self) -> bool:
-        """Asked by Tune at every step."""
+        """Whether to stop all; Tune asks at every step."""
         return self._searcher.error is not None
 
 
@@ -103,7 +103,7 @@ class Failures(tune.Callback):
         self._searcher = searcher
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """Called by Tune after the searcher's ``on_trial_complete``."""
+        """Tune calls this after ``on_trial_complete`` of the searcher."""
         self._searcher.on_worker_lost(trial.trial_id, _reason(trial))
 
 

@@ -1,4 +1,4 @@
-"""Ray itself: what a trial takes of it, how it is started, and the switches that keep it silent."""
+"""Ray itself: its resources, its start and end, and the switches that keep it silent."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class RaySettings:
     """What each trial gets and where trials run.
 
     Attributes:
-        workers: trials at a time; None for as many as the resources allow.
-        cpus_per_trial: CPU cores, and torch threads, of a worker.
-        gpus_per_trial: GPUs of a worker; a fraction is allowed, but only counted: it does not limit memory. None for
-            one where the cluster has GPUs, else none.
-        address: ``host:port`` of the head of a running Ray cluster; None starts Ray here, reachable from this machine
-            only.
+        workers: how many trials run at a time; None for as many as the resources allow.
+        cpus_per_trial: CPU cores and torch threads of a worker.
+        gpus_per_trial: GPUs of a worker; a fraction is allowed, but Ray only counts it and does not limit memory. None
+            gives one GPU where the cluster has any, and otherwise none.
+        address: ``host:port`` of the head of a running Ray cluster; None starts Ray here, where only this
+            machine can reach it.
 
     Raises:
         ConfigError: a number is out of range.
@@ -72,7 +72,7 @@ class RaySettings:
 
 @contextmanager
 def ray_session(settings: RaySettings) -> Iterator[None]:
-    """Ray for the time of the block, silent; a session that is there already is used and left running.
+    """Ray, silenced, for the time of the block; a session that is there already is used and left running.
 
     Raises:
         ConfigError: Ray cannot be started, or the cluster does not answer.
@@ -104,7 +104,7 @@ def _environment() -> Iterator[None]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """No prints, log lines and warnings of Ray: what matters reaches the user as progress, record or error."""
+    """No prints, log lines or warnings from Ray: what matters reaches the user as progress, record or error."""
     logger = logging.getLogger("ray")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -142,7 +142,7 @@ def _start_ray(settings: RaySettings, files: str) -> None:
 
 
 def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
-    """What one trial takes (as Tune wants it), and how many trials run at a time.
+    """The resources of one trial, as Tune wants them, and how many trials run at a time.
 
     Raises:
         ConfigError: the resources do not suffice for one trial.

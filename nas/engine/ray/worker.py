@@ -18,7 +18,7 @@ from search_spaces.base import SearchSpace
 class Evaluation:
     """What a worker does with a trial; lives as long as the worker.
 
-    A proxy that cannot be built is no failure of the trial: the answer says so (``no_proxy``), and the search ends.
+    A proxy that cannot be built is not a failure of the trial: the answer says so (``no_proxy``), and the search ends.
     """
 
     def __init__(self, space: SearchSpace, make_proxy: MakeProxy, threads: int) -> None:
@@ -44,7 +44,7 @@ def evaluator(space: SearchSpace, make_proxy: MakeProxy, threads: int) -> type[t
     """The class whose instances are the workers; one step is one trial.
 
     Tune gives a waiting trial to whichever worker is free first, and then stops the worker that was starting for it.
-    So workers start light, and import and build what evaluates within their first trial: all of them are up by its end.
+    So workers start quickly, and import and build what evaluates in their first trial; by its end all of them are up.
 
     Args:
         space: decodes the decisions.
