@@ -17,7 +17,7 @@ import numpy as np
 
 from search_spaces.base import SearchSpace
 from search_spaces.decisions import Decisions
-from search_spaces.errors import ControllerError
+from search_spaces.errors import ControllerError, SpaceExhausted
 
 Memory = dict[str, Any]
 """What a method remembers about a proposal until its reward is told: tensors, numbers, strings, lists, dictionaries."""
@@ -72,7 +72,8 @@ class Controller(ABC):
         """The next sequence, and what :meth:`_learn` will need to know about it (an empty dictionary for nothing).
 
         Raises:
-            SpaceExhausted: nothing new is left to propose (only controllers that remember what they proposed).
+            SpaceExhausted: nothing new is left to propose (only controllers that remember what they proposed); what
+                the method has learnt must then be as it was before.
         """
 
     @abstractmethod
@@ -105,9 +106,15 @@ class Controller(ABC):
         """The next proposal, which waits for its reward from now on.
 
         Raises:
-            SpaceExhausted: nothing new is left to propose (only controllers that remember what they proposed).
+            SpaceExhausted: nothing new is left to propose (only controllers that remember what they proposed); nothing
+                has changed.
         """
-        decisions, memory = self._propose()
+        before = self._rng.bit_generator.state
+        try:
+            decisions, memory = self._propose()
+        except SpaceExhausted:
+            self._rng.bit_generator.state = before  # no record holds this call, so a replay does not make it
+            raise
         proposal = Proposal(self._asked, decisions)
         self._pending[proposal.number] = decisions, memory
         self._asked += 1

@@ -14,14 +14,14 @@ from dataclasses import replace
 
 from controllers.base import Controller, Proposal
 from nas.engine.events import Event, Finished, Proposed
+from nas.engine.proposals import ask_again, new_event
 from nas.engine.record import History
-from nas.engine.replay import ask_again
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
-from nas.engine.trial import Trial, TrialRecord, TrialState, trial_seed
+from nas.engine.trial import Trial, TrialRecord, TrialState
 from proxies.base import Measurement
 from proxies.reward import reward
-from search_spaces.errors import ArchitectureError, RecordError, SpaceError, SpaceExhausted
+from search_spaces.errors import RecordError, SpaceExhausted
 
 
 class Search:
@@ -176,28 +176,13 @@ class Search:
             except SpaceExhausted as error:
                 self._exhausted = str(error)
                 return None
-            event = self._proposed(proposal)
+            event = new_event(proposal, self.space, self.settings.seed)
             self._unwritten.append(event)
             self._take_proposal(event, proposal)
             if self._needs_evaluation(proposal.number):
                 return proposal.number
             self._answer_known()
         return None
-
-    def _proposed(self, proposal: Proposal) -> Proposed:
-        try:
-            architecture, error = self.space.decode(proposal.decisions), None
-        except (ArchitectureError, SpaceError) as problem:
-            architecture, error = None, str(problem)
-        return Proposed(
-            number=proposal.number,
-            decisions=proposal.decisions,
-            architecture=architecture,
-            fingerprint=architecture.fingerprint if architecture else "",
-            seed=trial_seed(self.settings.seed, proposal.number),
-            time=time.time(),
-            error=error,
-        )
 
     def _needs_evaluation(self, number: int) -> bool:
         """Whether an open proposal is the first of its architecture."""

@@ -49,7 +49,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
 def render_report(run: Run, name: str) -> str:
     """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
     summary = summarise(run)
-    sections = [
+    parts = [
         _heading(run, summary, name),
         _numbers(summary),
         _warnings(run),
@@ -68,7 +68,7 @@ def render_report(run: Run, name: str) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(section for section in sections if section)
+        + "\n".join(part for part in parts if part)
         + f"\n<footer>Written {moment(time.time())} from the record of the run.</footer>\n</body>\n</html>\n"
     )
 

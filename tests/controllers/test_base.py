@@ -29,10 +29,11 @@ class Climb(Controller):
         self.made = 0
 
     def _propose(self):
+        decisions = TOY.sample_decisions(self._rng)
         if self.made == self.most:
             raise SpaceExhausted("all were proposed.")
         self.made += 1
-        return TOY.sample_decisions(self._rng), {"made": self.made}
+        return decisions, {"made": self.made}
 
     def _learn(self, proposal, memory, reward):
         self.learnt.append((proposal.number, memory["made"], reward))
@@ -54,7 +55,7 @@ def test_proposals_are_numbered_and_what_was_remembered_comes_back_with_the_rewa
     assert controller.learnt == [(2, 3, 0.5), (0, 1, None)]
 
 
-def test_an_exhausted_space_leaves_the_books_as_they_were():
+def test_an_exhausted_space_leaves_the_books_and_the_generator_as_they_were():
     controller = Climb(ClimbSettings(most=1))
     proposal = controller.ask()
     before = controller.state_dict()
