@@ -121,7 +121,7 @@ def _problems(record: TrialRecord) -> Iterator[str]:
     for name, given in _GIVEN[record.state].items():
         if (getattr(record, name) is not None) is not given:
             must, found = ("be given", "missing") if given else ("not be given", "there")
-            yield f"is {record.state}, so its {name} must {must}; it is {found}."
+            yield f"is {record.state}, so {name!r} must {must}; it is {found}."
     if bool(record.fingerprint) is (record.architecture is None):
         yield f"has fingerprint {record.fingerprint!r}; it must be empty without an architecture, and only then."
     if (record.attempts > 0) is not (record.state in _EVALUATED):

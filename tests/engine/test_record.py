@@ -47,7 +47,7 @@ def test_a_session_a_proposal_and_its_answer():
         ([SESSION, FINISHED], "trial 0 was answered, but it is not running at that point."),
         ([SESSION, PROPOSED, replace(FINISHED, number=-1)], "trial -1 was answered, but it is not running"),
         ([SESSION, PROPOSED, FINISHED, FINISHED], "trial 0 was answered, but it is not running at that point."),
-        ([SESSION, PROPOSED, replace(FINISHED, reward=None)], "trial 0 is complete, so its reward must be given"),
+        ([SESSION, PROPOSED, replace(FINISHED, reward=None)], "trial 0 is complete, so 'reward' must be given"),
     ],
 )
 def test_an_event_that_does_not_follow_is_refused_and_the_record_named(events, sentence):
