@@ -41,10 +41,10 @@ class Settings:
     """Base of the settings of a controller.
 
     Attributes:
-        name: what the controller is called in the configuration, in saved states and in messages.
+        kind: what the controller is called in the registry, in saved states and in messages.
     """
 
-    name: ClassVar[str]
+    kind: ClassVar[str]
 
 
 class Controller(ABC):
@@ -63,7 +63,7 @@ class Controller(ABC):
         self.space = space
         self.seed = seed
         self._rng = np.random.default_rng(seed)
-        self._identity = {"controller": settings.name, "space": repr(space), "settings": asdict(settings)}
+        self._identity = {"controller": settings.kind, "space": repr(space), "settings": asdict(settings)}
         self._asked = 0
         self._pending: dict[int, tuple[Decisions, Memory]] = {}
 

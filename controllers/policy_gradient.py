@@ -49,7 +49,7 @@ class Method(Settings, ABC):
 
     def __post_init__(self) -> None:
         for problem in self.problems():
-            raise ControllerError(f"controller {self.name}: {problem}")
+            raise ControllerError(f"controller {self.kind}: {problem}")
 
     @property
     @abstractmethod

@@ -28,7 +28,7 @@ class Ppo(Method):
         clip: how far the probability ratio of a decision may leave 1 before its gradient stops, above 0.
     """
 
-    name: ClassVar[str] = "ppo"
+    kind: ClassVar[str] = "ppo"
 
     learning_rate: float = 0.001
     entropy_weight: float = 0.05

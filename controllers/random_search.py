@@ -13,7 +13,7 @@ from search_spaces.decisions import Decisions
 class RandomSettings(Settings):
     """Random search has nothing to set."""
 
-    name: ClassVar[str] = "random"
+    kind: ClassVar[str] = "random"
 
 
 class RandomSearch(Controller):

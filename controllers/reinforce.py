@@ -20,7 +20,7 @@ class Reinforce(Method):
     the ratio of the two.
     """
 
-    name: ClassVar[str] = "reinforce"
+    kind: ClassVar[str] = "reinforce"
 
     learning_rate: float = 0.002
     entropy_weight: float = 0.05

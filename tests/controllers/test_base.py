@@ -14,7 +14,7 @@ TOY = search_spaces.build("toy")
 
 @dataclass(frozen=True, slots=True)
 class ClimbSettings(Settings):
-    name: ClassVar[str] = "climb"
+    kind: ClassVar[str] = "climb"
 
     most: int = 5
 

@@ -26,7 +26,7 @@ IDENTITY = {"space": {"name": "toy"}, "controller": {"name": "test"}, "seed": 0}
 class Unset(Settings):
     """There is nothing to set."""
 
-    name: ClassVar[str] = "test"
+    kind: ClassVar[str] = "test"
 
 
 class Drifting(Controller):
