@@ -23,7 +23,8 @@ from nas.engine.older import current_config, is_older
 from nas.engine.progress import ProgressLine
 from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
-from nas.engine.search import Search, SearchSettings
+from nas.engine.search import Search
+from nas.engine.settings import SearchSettings
 from nas.engine.store import Store
 from nas.reporting import summarise, write_outputs
 from nas.words import duration

@@ -16,12 +16,12 @@ from search_spaces.errors import ConfigError
 from search_spaces.kinds import Kind, check_settings, find
 
 if TYPE_CHECKING:
-    from nas.engine.ray_runner import RaySettings
+    from nas.engine.ray import RaySettings
 
 Runner = Callable[[Search, MakeProxy], None]
 
 RUNNERS: Mapping[str, Kind] = {
-    "ray": Kind("nas.engine.ray_runner:RaySettings", "nas.command_line.runners:ray_runner"),
+    "ray": Kind("nas.engine.ray:RaySettings", "nas.command_line.runners:ray_runner"),
     "serial": Kind("nas.command_line.runners:SerialSettings", "nas.command_line.runners:serial_runner"),
 }
 """Kind -> its settings, and what makes a runner from them."""
@@ -65,6 +65,6 @@ def serial_runner(settings: SerialSettings) -> Runner:
 
 def ray_runner(settings: RaySettings) -> Runner:
     """Ray Tune, which takes seconds to import."""
-    from nas.engine.ray_runner import run_ray
+    from nas.engine.ray import run_ray
 
     return partial(run_ray, settings=settings)

@@ -1,4 +1,4 @@
-"""Files of a run folder: the lock against a second driver, SQLite connections, and errors as sentences."""
+"""What the record stands on: the lock against a second driver, SQLite connections, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from search_spaces.errors import RecordError
 _BUSY_SECONDS = 30.0
 _REASONS = {
     "SQLITE_FULL": "cannot be written, nothing was lost: free space on the disk, then resume",
-    "SQLITE_IOERR": "cannot be written or read, what it held is kept: check the disk and its free space, then resume",
+    "SQLITE_IOERR": "cannot be written or read; what it held is kept: check the disk and its free space, then resume",
     "SQLITE_READONLY": "may not be written: give a run folder that you may write to",
     "SQLITE_CANTOPEN": "cannot be opened: check the permissions of the file and of its folder",
     "SQLITE_PERM": "cannot be opened: check the permissions of the file and of its folder",
@@ -76,9 +76,9 @@ def _acquire(lock: int, folder: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open an existing database, texts as bytes, every commit synchronised to the disk.
+    """Open an existing database; texts come as bytes, and every commit is synchronised to the disk.
 
-    A reader opens it for writing too, to undo the half-written commit of a killed search.
+    A reader opens it for writing too, since it may have to undo the half-written commit of a killed search.
 
     Raises:
         RecordError: it cannot be opened.
