@@ -1,4 +1,4 @@
-"""A room imports from rooms on lower floors alone, and no import goes round in a circle; README's table is this order."""
+"""A room imports from rooms on lower floors alone; no import goes round in a circle; README has the same order."""
 
 import ast
 import re

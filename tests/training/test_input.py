@@ -11,11 +11,10 @@ from nas.datasets.augment import AugmentSettings, read_batch
 from nas.datasets.dataset import DetectionData, reserve
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
 from nas.training import input as training_input
-from nas.training.input import batches, needs_masks, read_ahead
+from nas.training.input import batches, read_ahead
 from nas.training.order import Pick
 from search_spaces.errors import DataError
 from tests.datasets.square_support import blank_data
-from tests.training.training_support import tiny_detector
 
 VARIED = AugmentSettings(scale_min=0.5, scale_max=2.0)
 
@@ -77,11 +76,6 @@ def test_a_stream_can_be_dropped_while_it_reads_ahead(data: DetectionData) -> No
     source.close()  # type: ignore[attr-defined]
     with pytest.raises(StopIteration):
         next(source)
-
-
-def test_what_learns_from_masks() -> None:
-    assert needs_masks(tiny_detector(head="mask_rcnn"))
-    assert not needs_masks(tiny_detector())
 
 
 def test_masks_are_checked_before_the_first_batch(data: DetectionData) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, reserve
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
-from nas.training.input import batches, needs_masks
+from nas.training.input import batches
 from nas.training.loop import train
 from nas.training.optimiser import OptimiserSettings
 from nas.training.schedule import Schedule
@@ -71,7 +71,7 @@ def test_training_ends_with_its_batches(data: DetectionData) -> None:
 
 def test_a_mask_rcnn_learns_its_masks(data: DetectionData) -> None:
     detector = tiny_detector(head="mask_rcnn")
-    source = batches(data, reserve(data).train, 4, AugmentSettings(), 0, masks=needs_masks(detector))
+    source = batches(data, reserve(data).train, 4, AugmentSettings(), 0, masks=detector.needs_masks)
     fixed = next(source)
     before = float(detector.loss(detector(fixed[0]), fixed[1])["mask"])
     train(detector, source, Schedule(0.003, 40, warmup_steps=5), OptimiserSettings(kind="adamw"))
