@@ -87,6 +87,8 @@ def read_own_file(part: str, path: Path) -> Settings:
             an unknown key. The sentence begins with the file.
     """
     where = f"{part} file {path}"
+    if not path.exists():
+        raise ConfigError(f"{where}: there is no such file; without one there are: {', '.join(part_names(part))}.")
     settings = read_yaml(path, where)
     kind = settings.get("kind")
     if kind is None:
@@ -107,10 +109,8 @@ def read_yaml(path: Path, where: str) -> Settings:
     """A file of settings as YAML is read by Hydra; interpolations stay as they are.
 
     Raises:
-        ConfigError: the file is missing, cannot be read, or holds no settings. The sentence begins with ``where``.
+        ConfigError: the file cannot be read, or holds no settings. The sentence begins with ``where``.
     """
-    if not path.is_file():
-        raise ConfigError(f"{where}: there is no such file.")
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except MarkedYAMLError as error:

@@ -71,7 +71,10 @@ def test_cfg_can_stand_anywhere(run, arguments):
         (["-c=all"], "error: -c is 'all'; allowed: job, the configuration of the command.\n"),
         (["--cfg", "samples=x"], "error: samples is 'x'; it must be an integer, for example 0.\n"),
         (["--config"], "error: argument '--config' is not understood; give key=value, or --help for the keys.\n"),
-        (["space=nowhere.yaml"], "error: space file nowhere.yaml: there is no such file.\n"),
+        (
+            ["space=nowhere.yaml"],
+            "error: space file nowhere.yaml: there is no such file; without one there are: spinenet, toy.\n",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(run, arguments, sentence):

@@ -52,7 +52,7 @@ def test_a_command_is_imported_by_nobody():
 
 @by_name
 def test_a_command_is_thin(path: Path):
-    """No types, no public constants that another module could want, and short enough to read at once."""
+    """It defines no types, and is short enough to be read at once."""
     text = path.read_text(encoding="utf-8")
     assert not [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
     assert len(text.splitlines()) <= MOST_LINES
