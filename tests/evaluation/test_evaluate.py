@@ -51,6 +51,8 @@ class Oracle(Detector):
     def loss(self, *_: Any) -> dict[str, Tensor]:
         raise NotImplementedError
 
+    fixed = head_parts = head_roles = head_resolved = loss  # type: ignore[assignment]
+
     def detect(self, images: Tensor, settings: DetectionSettings | None = None) -> list[dict[str, Tensor]]:
         self.modes.add(self.training)
         found, self.answers = self.answers[: len(images)], self.answers[len(images) :]
@@ -190,7 +192,9 @@ def test_masks_are_not_measured_where_objects_have_none(caplog: pytest.LogCaptur
 
 
 def test_a_classifier_is_no_detector(synthetic: DetectionData) -> None:
-    with pytest.raises(ConfigError, match="a classifier finds no boxes and has no AP; give a network with head="):
+    with pytest.raises(
+        ConfigError, match="evaluation needs a detector; a network with head 'classifier' finds no objects"
+    ):
         evaluate(tiny_detector(head="classifier"), synthetic, range(2))
 
 

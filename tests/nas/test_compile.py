@@ -205,7 +205,7 @@ def test_a_measurement_is_part_of_the_json_object(run_compile):
     ("arguments", "words"),
     [
         (["fast=true"], "fast is for measure=true"),
-        (["measure=true", "device=gpu"], "it must be cpu, cuda"),
+        (["measure=true", "device=gpu"], "it must be auto, cpu, cuda"),
         (["measure=true", "fast=true", "precision=bfloat16"], "in float32 alone"),
         (["measure=true", "runs=0"], "runs is 0"),
         (["head=maskrcnn"], "did you mean 'mask_rcnn'"),
