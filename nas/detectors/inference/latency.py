@@ -15,7 +15,7 @@ from torch import Tensor
 from nas.detectors.detector import Network, as_detector
 from nas.detectors.devices import device_name, find_device
 from nas.detectors.sizes import Size
-from search_spaces.errors import ConfigError
+from search_spaces.settings import integer, one_of
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MEGABYTE = 2**20
@@ -79,15 +79,11 @@ def measure_latency(
         postprocessing: whether ``detect`` is timed, or the raw outputs alone.
 
     Raises:
-        ConfigError: an unknown precision, a device that is not there, or a count below 1.
+        ConfigError: an unknown precision, a device that is not there, or a count that is no integer or too small.
     """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
-    for name, value in (("batch", batch), ("runs", runs)):
-        if value < 1:
-            raise ConfigError(f"{name} is {value}; it must be at least 1.")
-    if warmup < 0:
-        raise ConfigError(f"warmup is {warmup}; it must be at least 0.")
+    one_of("precision", precision, PRECISIONS)
+    for name, value, least in (("batch", batch, 1), ("runs", runs, 1), ("warmup", warmup, 0)):
+        integer(name, value, least)
     kind = find_device(device)
     network = network.eval().to(kind)
     images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
