@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from search_spaces.errors import ConfigError, suggestion
+from search_spaces.errors import ConfigError, first_line, suggestion
 from search_spaces.kinds import find
 from search_spaces.settings import as_yaml
 
@@ -118,8 +118,7 @@ def read_yaml(path: Path, where: str) -> Settings:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{where}: it is not valid YAML{line} ({error.problem or error.context}).") from None
     except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{where}: it cannot be read ({reason}).") from None
+        raise ConfigError(f"{where}: it cannot be read ({first_line(error, type(error).__name__)}).") from None
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"{where}: it holds no settings; it must have lines of the form KEY: VALUE.")
     return {str(key): value for key, value in content.items()}
