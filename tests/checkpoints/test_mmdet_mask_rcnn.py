@@ -20,7 +20,16 @@ from nas.detectors.heads.fixed_shapes import align_fixed
 from nas.detectors.heads.mask_rcnn import MaskRCNN
 from nas.detectors.heads.regions import align_regions, decode_regions, roi_levels
 from search_spaces.errors import ConfigError
-from tests.checkpoints.test_mmdet import CHANNELS, DEPTH, ENDPOINTS, SPINENET_49, Backbone, Conv, arrays_of
+from tests.checkpoints.test_mmdet import (
+    CHANNELS,
+    DEPTH,
+    ENDPOINTS,
+    SPINENET_49,
+    Backbone,
+    Conv,
+    arrays_of,
+    draw_weights,
+)
 
 CLASSES, FC_CHANNELS, MASK_DEPTH = 4, 9, 1
 SWAP = [1, 0, 3, 2]  # dx, dy, dw, dh -> ty, tx, th, tw
@@ -48,14 +57,7 @@ class Heads(nn.Module):
         self.mask_head.convs = self.tower(MASK_DEPTH)
         self.mask_head.upsample = nn.ConvTranspose2d(CHANNELS, CHANNELS, 2, 2)
         self.mask_head.conv_logits = nn.Conv2d(CHANNELS, CLASSES, 1)
-        generator = torch.Generator().manual_seed(0)
-        for name, value in self.state_dict().items():
-            if value.ndim > 1:
-                value.normal_(0, value[0].numel() ** -0.5, generator=generator)
-            elif name.endswith(("bias", "running_mean")):
-                value.normal_(0, 0.2, generator=generator)
-            elif value.ndim == 1:
-                value.uniform_(0.5, 1.5, generator=generator)
+        draw_weights(self)
         self.eval()
 
     @staticmethod

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import sys
 
 import pytest
 import torch
@@ -11,22 +10,16 @@ from PIL import Image
 
 import search_spaces
 from nas import compile as command
-from nas.command_line import run_command
 from nas.command_line.config import load_config
 from nas.detectors import PUBLISHED, Scaling, build_detector, load_detector, save_detector
+from tests.nas.nas_support import run_as_user
 
 TINY = ["width=0.3", "endpoints=8", "head_channels=8", "head_depth=1"]
 
 
 @pytest.fixture
 def run_compile(monkeypatch, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
-        code = run_command("compile", "", command.compile_architecture)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return lambda *arguments: run_as_user(monkeypatch, capsys, "compile", command.compile_architecture, *arguments)
 
 
 @pytest.fixture(scope="module")
