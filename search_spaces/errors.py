@@ -24,7 +24,7 @@ class SpaceExhausted(NasError):
 
 
 class ControllerError(NasError):
-    """A controller was configured, told or restored wrongly."""
+    """A controller was told or restored wrongly."""
 
 
 class ConfigError(NasError):
