@@ -1,4 +1,4 @@
-"""How long a network takes on the device at hand, and how much memory it needs: run, not computed."""
+"""How long a network takes on the device at hand, and how much memory it needs. The network is run."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """A measurement and how it was made.
+    """A measurement, and how it was made.
 
     Attributes:
         milliseconds: median over the runs, for the whole batch; ``fastest`` and ``slowest`` are the extremes.
-        peak_bytes: the most memory that the runs needed beyond what was in use before them (weights and input): on
-            CUDA of the allocator, on Linux of the process (resident); None where neither can be told.
-        weight_bytes: parameters and statistics.
+        peak_bytes: the most memory that the runs needed beyond what was in use before them (weights and input). On CUDA
+            it is the allocator's, on a CPU the resident memory of the process, which only Linux tells; None: unknown.
+        weight_bytes: size of the parameters and statistics.
         device, threads, precision, batch, image_size, warmup, runs, postprocessing: the method.
     """
 
@@ -70,15 +70,17 @@ def measure_latency(
     runs: int = 10,
     postprocessing: bool = False,
 ) -> Latency:
-    """Run a network on random images; it is put into evaluation mode and stays on ``device`` in ``precision``.
+    """Run a network on random images. It stays in evaluation mode and on ``device``.
 
     Args:
         image_size: (height, width) in pixels.
-        device: as PyTorch calls it, ``cpu`` or ``cuda``.
-        postprocessing: whether ``detect`` is timed, or the raw outputs alone.
+        precision: a name of ``PRECISIONS``.
+        device: PyTorch's name of it, ``cpu`` or ``cuda``.
+        postprocessing: whether ``detect`` is timed, or only the raw outputs.
 
     Raises:
-        ConfigError: an unknown precision, a device that is not there, or a count below 1.
+        ConfigError: the precision is unknown, the device is not there, a count is too small, or a classifier must be
+            timed with post-processing.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
@@ -118,7 +120,7 @@ def find_device(device: str) -> torch.device:
     """A CPU or CUDA device by name.
 
     Raises:
-        ConfigError: it is neither, or not there.
+        ConfigError: it is neither, or it is not there.
     """
     try:
         kind = torch.device(device)
@@ -147,7 +149,7 @@ def _timed(run: Callable[[Tensor], object], images: Tensor, device: torch.device
 
 
 def _reset_peak(device: torch.device) -> int | None:
-    """Bytes in use now, the peak being counted anew from here; None where that cannot be told."""
+    """Bytes in use now; from here on the peak is counted again. None if that is unknown."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
@@ -163,6 +165,6 @@ def _peak(device: torch.device) -> int:
 
 
 def _status(key: str) -> int:
-    """A size in bytes out of Linux' account of this process."""
+    """A size in bytes from Linux' status file of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
