@@ -59,7 +59,7 @@ def _prefix(path: Path) -> Path:
         if len(found) != 1:
             what = ", ".join(file.name for file in found) or "none"
             raise ConfigError(
-                f"checkpoint {path}: the folder has {len(found)} index files ({what}); it must have one, or name one."
+                f"checkpoint {path}: the folder has {len(found)} index files ({what}); give a folder with one, or name one."
             )
         path = found[0]
     if path.suffix == ".index" or ".data-" in path.name:

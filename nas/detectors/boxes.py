@@ -52,7 +52,7 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(codes: Tensor, anchors: Tensor, image_size: Size, inclusive: bool = False) -> Tensor:
-    """The inverse of :func:`encode`; boxes are clipped to the image, and th and tw to log(1000 / 16).
+    """The inverse of :func:`encode`; boxes are clipped to the image, and th and tw are at most log(1000 / 16).
 
     Args:
         codes: [..., 4], ty, tx, th, tw.

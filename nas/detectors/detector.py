@@ -159,7 +159,7 @@ def as_detector(network: Network, purpose: str) -> Detector:
 def in_evaluation(network: nn.Module) -> Iterator[None]:
     """Put the network into evaluation mode, without gradients; afterwards every module is in its former mode.
 
-    Whatever is computed with trained weights goes through this, so that batch normalisation always takes the running
+    Whatever is computed with trained weights must be computed here, so that batch normalisation takes the running
     statistics.
     """
     training = [module for module in network.modules() if module.training]

@@ -81,7 +81,8 @@ class Scaling:
         for name in ("head_depth", "mask_depth"):
             value = getattr(self, name)
             if not (_is_integer(value) and 0 <= value <= LARGEST) and not (value is None and name == "mask_depth"):
-                yield f"{name} is {value!r}; it must be an integer from 0 to {LARGEST}."
+                null = ", or null" if name == "mask_depth" else ""
+                yield f"{name} is {value!r}; it must be an integer from 0 to {LARGEST}{null}."
         for name in ("width", "alpha", "anchor_size", "bn_epsilon"):
             value = getattr(self, name)
             if value is None and name == "bn_epsilon":

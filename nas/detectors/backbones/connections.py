@@ -63,10 +63,8 @@ class FanOut(nn.Module):
     def roles(self, parent: int, key: str) -> Iterator[tuple[Role, Weight]]:
         """Every connection's rows of the convolutions; ``parent`` is the node they leave, ``key`` the layer's name."""
         for at, target in enumerate(self.targets):
-            role, rows = (
-                Role("connection", "narrow", node=target, parent=parent),
-                (at * self.width, (at + 1) * self.width),
-            )
+            role = Role("connection", "narrow", node=target, parent=parent)
+            rows = at * self.width, (at + 1) * self.width
             yield from self.narrow.roles(role, f"{key}.narrow", *rows)
             if self.down is not None and at < self.lower:
                 yield from self.down.roles(replace(role, layer="down"), f"{key}.down", *rows)

@@ -90,11 +90,8 @@ class ScalePermuted(Backbone):
             if step.parents:
                 self._add_connections(step, family, scaling)
                 channels = step.channels
-            width, drop_rate = (
-                family.width(step.node.level, scaling),
-                family.drop_rate(step.index, architecture, scaling),
-            )
-            name = str(step.index)
+            name, width = str(step.index), family.width(step.node.level, scaling)
+            drop_rate = family.drop_rate(step.index, architecture, scaling)
             self.groups[name] = block_group(step.node, channels, width, scaling, drop_rate, step.stride)
             channels = step.channels
             if step.targets:

@@ -35,9 +35,7 @@ class Stem(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] -> [B, channels, ceil(H / 4), ceil(W / 4)]."""
         x = self.conv(images)
-        if (
-            self.activation == "relu"
-        ):  # it is monotone, so it may follow the pooling, where there are a quarter of the positions
+        if self.activation == "relu":  # it may follow the pooling, since it is monotone: a quarter of the work
             return activate(max_pool(x, (3, 3), (2, 2), self.same_pooling), self.activation)
         return max_pool(activate(x, self.activation), (3, 3), (2, 2), self.same_pooling)
 

@@ -62,7 +62,7 @@ def convolution_roles(role: Role, key: str, layer: nn.Module, axes: str = "") ->
 
     Args:
         role, key: the layer's role, and its name in the state dictionary.
-        axes: order of the kernel's axes, if the type of the layer does not tell it.
+        axes: order of the kernel's axes; empty: the usual order for the type of the layer.
     """
     if isinstance(layer, SeparableConv):
         yield replace(role, factor="depthwise", part="kernel"), Weight(f"{key}.depthwise.weight", "depthwise")

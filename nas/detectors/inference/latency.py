@@ -82,13 +82,7 @@ def measure_latency(
         ConfigError: the precision is unknown, the device is not there, a count is too small, or a classifier must be
             timed with post-processing.
     """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
-    for name, value in (("batch", batch), ("runs", runs)):
-        if value < 1:
-            raise ConfigError(f"{name} is {value}; it must be at least 1.")
-    if warmup < 0:
-        raise ConfigError(f"warmup is {warmup}; it must be at least 0.")
+    _check_method(precision, batch, warmup, runs)
     kind = find_device(device)
     network = network.eval().to(kind)
     images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
@@ -114,6 +108,14 @@ def measure_latency(
         runs=runs,
         postprocessing=postprocessing,
     )
+
+
+def _check_method(precision: str, batch: int, warmup: int, runs: int) -> None:
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    for name, value, least in (("batch", batch, 1), ("warmup", warmup, 0), ("runs", runs, 1)):
+        if value < least:
+            raise ConfigError(f"{name} is {value}; it must be at least {least}.")
 
 
 def find_device(device: str) -> torch.device:

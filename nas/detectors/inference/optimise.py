@@ -66,7 +66,7 @@ class FoldedBatchNorm(nn.Module):
 
 
 class LevelwiseTower(nn.Module):
-    """A :class:`Tower` with one map a level instead of canvases, so that convolutions can take in what follows them."""
+    """A :class:`Tower` with one map per level instead of canvases, so that a convolution takes in what follows it."""
 
     def __init__(self, source: Tower) -> None:
         super().__init__()
