@@ -58,9 +58,7 @@ def _prefix(path: Path) -> Path:
             raise ConfigError(f"checkpoint {path}: the .index file that belongs to {halves[0].name} is missing.")
         if len(found) != 1:
             what = ", ".join(file.name for file in found) or "none"
-            raise ConfigError(
-                f"checkpoint {path}: the folder has {len(found)} index files ({what}); give a folder with one, or name one."
-            )
+            raise ConfigError(f"checkpoint {path}: the folder has {len(found)} index files ({what}); name one of them.")
         path = found[0]
     if path.suffix == ".index" or ".data-" in path.name:
         path = path.with_name(path.name.rsplit(".index", 1)[0].rsplit(".data-", 1)[0])
