@@ -109,3 +109,18 @@ def test_a_block_with_a_broken_number_of_layers() -> None:
 def test_the_source_names_these_functions() -> None:
     source = SOURCES["tpu"]
     assert (source.keys, source.structure, source.is_training_state) == (keys, structure, is_training_state)
+
+
+@pytest.mark.parametrize(
+    ("layer", "level", "name"),
+    [
+        ("lateral", 4, "fpn/l4/kernel"),
+        ("smooth", 3, "fpn/post_hoc_d3/kernel"),
+        ("coarser", 6, "fpn/p6/kernel"),
+        ("norm", 5, "fpn/p5-bn/gamma"),
+    ],
+)
+def test_names_of_a_feature_pyramid(layer: str, level: int, name: str) -> None:
+    role = Role("pyramid", layer, "gamma" if layer == "norm" else "kernel", level=level)
+    found = keys({"resnet50/x": np.zeros(1)}, search_spaces.load("r50-fpn"), "retinanet", 1, [role])
+    assert found == {role: name}
