@@ -1,4 +1,4 @@
-"""Who decides: controllers ask for decision sequences and learn from rewards. Nothing here knows what is trained."""
+"""Who decides: controllers propose decision sequences and learn from rewards. Nothing here knows what is trained."""
 
 from controllers.base import Controller, Proposal
 from controllers.registry import CONTROLLERS, build

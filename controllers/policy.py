@@ -3,8 +3,8 @@
 Sources: Zoph and Le 2016 (section 3.1) for the controller, NASNet (appendix A.2) for one layer of 100 units, one
 softmax per prediction and weights drawn from U(-0.1, 0.1).
 
-Training runs in torch, a batch of whole sequences at a time; sampling runs in numpy, where a step on one sequence
-costs a third. A test holds that both are the same distribution.
+Training runs in torch on batches of whole sequences. Sampling runs in numpy, where a step on one sequence takes a
+third of the time that it takes in torch. A test checks that both are the same distribution.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SINGLE_THREAD_ELEMENTS = 8192  # BLAS libraries multiply matrices up to about th
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sequence with what training needs to compute its probability again (T steps, at most K choices a step).
+    """A sequence of T steps with at most K choices each, and what training needs to compute its probability again.
 
     Attributes:
         decisions: the sequence.
@@ -44,9 +44,9 @@ class Sample:
 class Policy(nn.Module):
     """A distribution over the sequences of one space.
 
-    The input of a step is the embedding of the choice before it (a row per choice point and choice, so that it tells
-    the position, too); the logits of step t are ``head[t] @ hidden[t] + head_bias[t] + log_weights[t]``. Forbidden
-    choices have probability 0.
+    The input of a step is the embedding of the choice before it. The embedding has a row for every choice of every
+    choice point, so it also tells the position. The logits of step t are
+    ``head[t] @ hidden[t] + head_bias[t] + log_weights[t]``. Forbidden choices have probability 0.
 
     Args:
         space: what is sampled.
@@ -55,7 +55,7 @@ class Policy(nn.Module):
         embedding_size: width of the input embedding.
         uniform_start: add the logarithm of ``Decision.completions`` to the logits and start the heads at zero, so that
             the untrained policy is exactly uniform over the space; otherwise only the mask is added and the heads
-            start from U(-0.1, 0.1) as everything else.
+            start from U(-0.1, 0.1), as all other weights do.
     """
 
     def __init__(
@@ -138,7 +138,8 @@ class Sampler:
 def one_thread() -> Iterator[None]:
     """Run torch on one thread and restore the number afterwards.
 
-    The matrices are so small that threads gain little, and sums split over threads would differ between machines.
+    The matrices are so small that threads gain little, and sums that are split over threads would differ between
+    machines.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -151,7 +152,8 @@ def one_thread() -> Iterator[None]:
 def _in_slices(matrix: np.ndarray) -> np.ndarray:
     """[rows, columns] as the fewest equal slices of at most ``SINGLE_THREAD_ELEMENTS``: [slices, rows / slices, ...].
 
-    Products with a vector then stay on one thread: nothing to wait for, and the same result on any number of cores.
+    Products with a vector then stay on one thread: no thread waits for another, and the result is the same on any
+    number of cores.
     """
     rows, columns = matrix.shape
     slices = next(n for n in range(1, rows + 1) if rows % n == 0 and rows // n * columns <= SINGLE_THREAD_ELEMENTS)

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from controllers.base import Controller, Proposal
-from controllers.ledger import Ledger, check_identity, identity
+from controllers.base import Controller, Memory, Proposal, Settings
 from controllers.policy import Policy, Sample, Sampler, one_thread
 from search_spaces.base import SearchSpace
+from search_spaces.decisions import Decisions
 from search_spaces.errors import ControllerError
 
 SMALLEST_SPREAD = 1e-8  # advantages whose root mean square is below this are not scaled
 
 
 @dataclass(frozen=True, slots=True)
-class Method(ABC):
+class Method(Settings, ABC):
     """Settings of a recurrent controller and the objective they belong to.
 
     Attributes:
         learning_rate: of Adam, above 0.
         entropy_weight: weight of the mean entropy of a decision (nats) in the objective, 0 or more.
-        baseline_decay: decay per reward of the moving average that is subtracted from the rewards, 0 to below 1.
-        batch_size: told rewards per update, 1 or more.
+        baseline_decay: how much of the moving average that is subtracted from the rewards is kept at each reward; at
+            least 0 and below 1.
+        batch_size: how many rewards are told before each update, 1 or more.
         normalise_advantages: divide the advantages of a batch by their root mean square, so that neither the scale
             of the reward nor its narrowing as the search converges changes the length of a step.
-        hidden_size, embedding_size: units of the LSTM, width of its input embedding, 1 or more.
+        hidden_size, embedding_size: units of the LSTM and width of its input embedding, 1 or more each.
         uniform_start: whether the untrained policy is uniform over the space; see :class:`controllers.policy.Policy`.
 
     Raises:
         ControllerError: a setting is out of range.
     """
-
-    name: ClassVar[str]
 
     learning_rate: float
     entropy_weight: float
@@ -52,7 +49,7 @@ class Method(ABC):
 
     def __post_init__(self) -> None:
         for problem in self.problems():
-            raise ControllerError(f"controller {self.name}: {problem}")
+            raise ControllerError(f"controller {self.kind}: {problem}")
 
     @property
     @abstractmethod
@@ -71,6 +68,18 @@ class Method(ABC):
         Returns:
             a scalar.
         """
+
+    def metrics(self, log_ratios: Tensor) -> dict[str, float]:
+        """How far an update has moved the policy.
+
+        ``approx_kl`` is the mean over decisions of r - 1 - log r, where r is the probability of a decision after the
+        update divided by that under the policy which drew it. It estimates the Kullback-Leibler divergence, in nats,
+        of the new policy from the old one (Schulman 2020, "Approximating KL Divergence", estimator k3).
+
+        Args:
+            log_ratios: [B, T], the logarithms of r.
+        """
+        return {"approx_kl": float((log_ratios.expm1() - log_ratios).mean())}
 
     def problems(self) -> Iterator[str]:
         """A sentence for every setting that is out of range."""
@@ -96,69 +105,66 @@ class PolicyGradient(Controller):
     """Samples from the policy and, whenever ``batch_size`` rewards were told, climbs the method's objective.
 
     The rewards of a batch are taken in the order in which they were told, whatever the order of asking; a proposal
-    drawn before an update may be told after it. A failed evaluation (None) teaches nothing: it fills no place in a
-    batch. Sequences may be proposed more than once.
+    drawn before an update may be told after it. A failed evaluation (None) teaches nothing and takes no place in a
+    batch. A sequence may be proposed more than once.
+
+    Attributes:
+        method: the settings and the objective they belong to.
+        updates: how many batches it has learnt from.
     """
 
     def __init__(self, space: SearchSpace, seed: int, method: Method) -> None:
-        super().__init__(space, seed)
+        super().__init__(space, seed, method)
         self.method = method
         self.updates = 0
-        self._identity = identity(method.name, space, method)
-        self._ledger = Ledger()
-        self._rng = np.random.default_rng(seed)
         self._policy = Policy(space, self._rng, method.hidden_size, method.embedding_size, method.uniform_start)
         self._sampler = Sampler(self._policy)
         self._optimiser = torch.optim.Adam(self._policy.parameters(), lr=method.learning_rate, fused=True)
         self._baseline = 0.0
-        self._waiting: dict[int, Sample] = {}
         self._batch: list[tuple[Sample, float]] = []
+        self._metrics: dict[str, float] = {}
 
-    def ask(self) -> Proposal:
-        """A sequence drawn from the present policy; never exhausted."""
+    def metrics(self) -> dict[str, float]:
+        """What the last update did; empty before the first.
+
+        ``updates`` is the number of updates; ``entropy`` is the mean entropy of a decision of the batch under the
+        updated policy, in nats; ``baseline`` is the moving average of the rewards. The rest is added by
+        :meth:`Method.metrics`.
+        """
+        return dict(self._metrics)
+
+    def _propose(self) -> tuple[Decisions, Memory]:
+        """A sequence drawn from the present policy; the space is never exhausted."""
         sample = self._sampler.sample(self._rng)
-        proposal = self._ledger.issue(sample.decisions)
-        self._waiting[proposal.number] = sample
-        return proposal
+        return sample.decisions, {"log_probs": sample.log_probs, "log_weights": sample.log_weights}
 
-    def tell(self, proposal: Proposal, reward: float | None) -> None:
-        """Add the reward to the batch (a failed one is left out), and learn when the batch is full."""
-        self._ledger.settle(proposal, reward)
-        sample = self._waiting.pop(proposal.number)
+    def _learn(self, proposal: Proposal, memory: Memory, reward: float | None) -> None:
+        """Add the reward to the batch (a failed evaluation is left out), and update when the batch is full."""
         if reward is not None:
-            self._batch.append((sample, float(reward)))
+            self._batch.append((Sample(proposal.decisions, **memory), reward))
         if len(self._batch) == self.method.batch_size:
             self._update()
             self._batch = []
 
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, optimiser, generator, baseline, open proposals and the batch begun; a copy."""
-        state = {
-            **self._identity,
+    def _state(self) -> dict[str, Any]:
+        """Weights, optimiser, baseline and the batch that was begun."""
+        return {
             "updates": self.updates,
             "baseline": self._baseline,
-            "rng": self._rng.bit_generator.state,
-            "ledger": self._ledger.state_dict(),
+            "metrics": self._metrics,
             "policy": dict(self._policy.state_dict()),
             "optimiser": self._optimiser.state_dict()["state"],
-            "waiting": {number: _sample_state(sample) for number, sample in self._waiting.items()},
             "batch": [{"sample": _sample_state(sample), "reward": reward} for sample, reward in self._batch],
         }
-        return copy.deepcopy(state)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore :meth:`state_dict`'s result."""
-        check_identity(state, self._identity)
-        state = copy.deepcopy(state)
-        self.updates = state["updates"]
-        self._baseline = state["baseline"]
-        self._rng.bit_generator.state = state["rng"]
-        self._ledger.load_state_dict(state["ledger"])
-        self._policy.load_state_dict(state["policy"])
+    def _restore(self, learnt: dict[str, Any]) -> None:
+        self.updates = learnt["updates"]
+        self._baseline = learnt["baseline"]
+        self._metrics = learnt["metrics"]
+        self._policy.load_state_dict(learnt["policy"])
         groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": state["optimiser"], "param_groups": groups})
-        self._waiting = {number: _sample_from(saved) for number, saved in state["waiting"].items()}
-        self._batch = [(_sample_from(saved["sample"]), saved["reward"]) for saved in state["batch"]]
+        self._optimiser.load_state_dict({"state": learnt["optimiser"], "param_groups": groups})
+        self._batch = [(_sample_from(saved["sample"]), saved["reward"]) for saved in learnt["batch"]]
         self._sampler = Sampler(self._policy)
 
     @one_thread()
@@ -177,6 +183,14 @@ class PolicyGradient(Controller):
             self._optimiser.step()
         self._sampler = Sampler(self._policy)
         self.updates += 1
+        with torch.no_grad():
+            log_probs, entropy = self._policy(decisions, log_weights)
+        self._metrics = {
+            "updates": float(self.updates),
+            "entropy": float(entropy.mean()),
+            "baseline": self._baseline,
+            **self.method.metrics(log_probs - sampled_log_probs),
+        }
 
     def _advantages(self, rewards: list[float]) -> Tensor:
         """Rewards minus the moving average before each, which starts at the mean of the first batch: [B]."""
@@ -192,7 +206,7 @@ class PolicyGradient(Controller):
 
 
 def is_number(value: object) -> bool:
-    """Whether a setting is a finite number (a truth value is not)."""
+    """Whether a setting is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 

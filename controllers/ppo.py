@@ -17,18 +17,18 @@ class Ppo(Method):
     """Settings and clipped objective of PPO; every decision of a sequence carries the sequence's advantage.
 
     NASNet (appendix A.2) gives learning rate 0.00035, entropy weight 0.00001, baseline decay 0.95 and batches of 20,
-    for 20,000 samples; it gives neither the number of epochs nor the clip (a public port has 10 and 0.2). The defaults
-    here are for hundreds to thousands of samples: smaller batches and a higher learning rate, with few epochs, learn
-    from the first dozens of rewards; the entropy weight belongs to advantages normalised to unit size and keeps the
-    policy from settling, and proposing what is known, within the first thousand. The paper's values, with
-    the port's epochs, are ``learning_rate=0.00035 entropy_weight=0.00001 batch_size=20 epochs=10``.
+    for 20,000 samples; it names neither the number of epochs nor the clip (a public port has 10 and 0.2). The defaults
+    here are meant for hundreds to thousands of samples. Smaller batches, a higher learning rate and few epochs learn
+    from the first dozens of rewards. The entropy weight belongs to advantages of unit size; it keeps the policy from
+    settling within the first thousand samples, after which it would propose only what is known. The paper's values,
+    with the port's epochs, are ``learning_rate=0.00035 entropy_weight=0.00001 batch_size=20 epochs=10``.
 
     Attributes:
         epochs: gradient steps on each batch, 1 or more.
         clip: how far the probability ratio of a decision may leave 1 before its gradient stops, above 0.
     """
 
-    name: ClassVar[str] = "ppo"
+    kind: ClassVar[str] = "ppo"
 
     learning_rate: float = 0.001
     entropy_weight: float = 0.05
@@ -43,10 +43,19 @@ class Ppo(Method):
         return self.epochs
 
     def objective(self, log_probs: Tensor, sampled_log_probs: Tensor, advantages: Tensor) -> Tensor:
-        """Mean over decisions of the smaller of plain and clipped ratio times advantage (equation 7)."""
+        """The smaller of ratio and clipped ratio, each times the advantage; the mean over decisions (equation 7)."""
         ratio = (log_probs - sampled_log_probs).exp()
         clipped = ratio.clamp(1.0 - self.clip, 1.0 + self.clip)
         return torch.minimum(ratio * advantages[:, None], clipped * advantages[:, None]).mean()
+
+    def metrics(self, log_ratios: Tensor) -> dict[str, float]:
+        """Those of every method, and ``clip_fraction``: the share of decisions whose ratio lies beyond the clip.
+
+        Args:
+            log_ratios: [B, T], as in :meth:`Method.metrics`.
+        """
+        beyond = (log_ratios.exp() - 1.0).abs() > self.clip
+        return {**Method.metrics(self, log_ratios), "clip_fraction": float(beyond.float().mean())}
 
     def problems(self) -> Iterator[str]:
         """A sentence for every setting that is out of range."""

@@ -14,12 +14,13 @@ from controllers.policy_gradient import Method
 class Reinforce(Method):
     """Settings and objective of REINFORCE: one gradient step per batch.
 
-    Zoph and Le (section 4.1) have learning rate 0.0006 and batches of 8 from each of 100 replicas, for 12,800
-    samples; the defaults here are for hundreds to thousands of samples. A reward that comes after an update counts as
-    if the present policy had drawn its proposal; with many workers PPO, which knows the ratio, is the better choice.
+    Zoph and Le (section 4.1) use a learning rate of 0.0006 and batches of 8 from each of 100 replicas, for 12,800
+    samples; the defaults here are meant for hundreds to thousands of samples. A reward that comes after an update
+    counts as if the present policy had drawn its proposal. With many workers PPO is the better choice, since it knows
+    the ratio of the two.
     """
 
-    name: ClassVar[str] = "reinforce"
+    kind: ClassVar[str] = "reinforce"
 
     learning_rate: float = 0.002
     entropy_weight: float = 0.05

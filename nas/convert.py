@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 from nas.checkpoints import SOURCES, convert
-from nas.command_line import run_command
-from nas.config import Config
+from nas.command_line import Config, run_command
 from nas.detectors import PUBLISHED, save_detector
 from search_spaces.errors import ConfigError
 

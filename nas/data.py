@@ -6,23 +6,20 @@ import sys
 
 import numpy as np
 
-from nas.command_line import run_command
-from nas.config import Config
-from nas.datasets.registry import open_data
+from nas.command_line import Config, run_command
+from nas.command_line.parts import make_data
 
 
 def describe(config: Config) -> None:
     """Print images, objects per class and object sizes of the training split."""
-    settings = dict(config["data"])
-    data = open_data(settings, config["image_size"], settings.pop("cache_dir"))
-    notes = data.annotations
-    sides = np.sqrt(np.prod(notes.boxes[:, 2:] - notes.boxes[:, :2], axis=1))
-    counts = np.bincount(notes.labels, minlength=len(data.class_names) + 1)[1:]
-    print(f"data set {settings['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
+    data = make_data(config, config["image_size"])
+    objects = [data.objects(index) for index in range(len(data))]
+    boxes, labels = (np.concatenate([getattr(one, name) for one in objects]) for name in ("boxes", "labels"))
+    sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    counts = np.bincount(labels, minlength=len(data.class_names) + 1)[1:]
+    print(f"data set {config['data']['name']} (fingerprint {data.fingerprint}), images of {config['image_size']} px")
     print(f"  {len(data):,} images in the training split")
-    print(
-        f"  {len(notes.boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" "
-    )
+    print(f"  {len(boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" ")
     print(", ".join(f"{side:.1f}" for side in np.quantile(sides, (0, 0.5, 1))) + " px")
     for label, count in sorted(enumerate(counts), key=lambda row: -row[1]):
         print(f"  {count:>8,}  {data.class_names[label]}")

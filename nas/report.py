@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from nas.command_line import run_command
-from nas.config import Config
+from nas.command_line import Config, run_command
+from nas.command_line.run_folder import existing_folder
 from nas.engine.record import read_run
 from nas.reporting import write_outputs
-from nas.run_folder import existing_folder
 
 
 def report(config: Config) -> None:

@@ -8,48 +8,52 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-import controllers
-import search_spaces
-from nas.command_line import python_command, run_command
-from nas.config import Config, load_config, proxy_factory, to_yaml
-from nas.engine.loop import MakeProxy, run_serial
-from nas.engine.progress import ProgressLine, duration
+from nas.command_line import Config, run_command
+from nas.command_line.config import load_config, to_yaml
+from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
+from nas.command_line.run import python_command
+from nas.command_line.run_folder import existing_folder, new_folder
+from nas.command_line.runners import Runner, make_runner
+from nas.disk import replacing
+from nas.engine.loop import MakeProxy
+from nas.engine.older import current_config, is_older
+from nas.engine.progress import ProgressLine
 from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
-from nas.engine.search import Search, SearchSettings
+from nas.engine.search import Search
+from nas.engine.settings import SearchSettings
 from nas.engine.store import Store
 from nas.reporting import summarise, write_outputs
-from nas.reporting.files import replacing
-from nas.run_folder import existing_folder, new_folder
+from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
-from search_spaces.errors import ConfigError
 from search_spaces.settings import build_settings
 
-Runner = Callable[[Search, MakeProxy], None]
+
+def configure(command: str, arguments: Sequence[str]) -> Config:
+    """The configuration of the arguments; with ``resume=true`` what they leave out is taken from the record."""
+    run = load_config(command, [argument for argument in arguments if argument.startswith(("run=", "resume="))])
+    if not run["resume"]:
+        return load_config(command, arguments)
+    recorded = read_run(existing_folder(run["run"])).sessions[-1].config
+    return load_config(command, arguments, earlier=current_config(recorded))
 
 
 def search(config: Config) -> None:
     """Run or resume the search that the configuration describes."""
-    if config["resume"]:
-        recorded = read_run(existing_folder(config["run"])).sessions[-1].config
-        config = load_config("search", sys.argv[1:], earlier=recorded)
     settings = _search_settings(config)
-    space = search_spaces.build(**config["space"])
-    controller = controllers.build(space=space, seed=config["seed"], **config["controller"])
-    run_trials, folder = _runner(config), _folder(config)
+    space = make_space(config)
+    controller = make_controller(config, space)
+    run_trials, folder = make_runner(config), _folder(config)
     proxy = proxy_factory(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     proxy.prepare()
     with _open_store(config, folder, proxy) as store:
         _announce(config, space, folder)
-        for warning in store.warnings:
+        for warning in (*store.warnings, *_warnings_of_age(config, folder)):
             print(f"warning: {warning}", file=sys.stderr)
         progress = ProgressLine()
         state = Search(controller, store, settings, on_change=progress)
@@ -69,32 +73,30 @@ def _search_settings(config: Config) -> SearchSettings:
 def _folder(config: Config) -> Path:
     if config["resume"]:
         return existing_folder(config["run"])
-    return new_folder(config["run"], f"{config['space']['name']}-{config['controller']['name']}")
+    return new_folder(config["run"], *(config[part]["name"] for part in ("space", "controller", "proxy")))
 
 
 def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
     """The record, created or opened."""
     data = proxy.fingerprint()
     identity = {
-        **{key: config[key] for key in ("space", "controller", "proxy", "seed", "failed_reward")},
-        "data": {"name": config["data"]["name"], "fingerprint": data},
+        **{part: without_name(config[part]) for part in ("space", "controller", "proxy")},
+        **{key: config[key] for key in ("seed", "failed_reward")},
+        "data": {"kind": config["data"]["kind"], "fingerprint": data},
     }
     provenance = {**collect_provenance(), "data_fingerprint": data, "seed": config["seed"]}
     begin = Store.open if config["resume"] else Store.create
     return begin(folder, identity, config, provenance)
 
 
-def _runner(config: Config) -> Runner:
-    """What runs a search's trials, with its settings checked."""
-    settings = {key: value for key, value in config["runner"].items() if key not in ("name", "retries")}
-    if config["runner"]["name"] == "serial":
-        if settings["threads"] < 1:
-            raise ConfigError(f"runner.threads is {settings['threads']}; it must be at least 1.")
-        torch.set_num_threads(settings["threads"])
-        return run_serial
-    from nas.engine.ray_runner import RaySettings, run_ray  # Ray takes seconds to import
-
-    return partial(run_ray, settings=build_settings(RaySettings, settings, "runner"))
+def _warnings_of_age(config: Config, folder: Path) -> list[str]:
+    """What differs between the trials of an older version and today's."""
+    if config["proxy"]["kind"] != "detection" or not any(is_older(one.config) for one in read_run(folder).sessions):
+        return []
+    return [
+        f"the search in {folder} was begun by an earlier version; its later trials are trained on another order of "
+        "images than its earlier ones."
+    ]
 
 
 def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: ProgressLine) -> str:
@@ -110,9 +112,11 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
 
 
 def _announce(config: Config, space: SearchSpace, folder: Path) -> None:
+    paper_size = space.paper_size()
+    by_the_paper = "" if paper_size is None else f"; by the paper's formula {paper_size:.3g}"
     print(
-        f"searching space {space.name} ({space.size():.3g} decision sequences; by the paper's formula "
-        f"{space.paper_size():.3g}) with controller {config['controller']['name']} for {config['samples']} samples\n"
+        f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
+        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
         f"run folder {folder}; follow it with: {python_command()} -m nas.report run={shlex.quote(str(folder))}",
         flush=True,
     )
@@ -135,4 +139,4 @@ def _command_again(folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command("search", __doc__, search))
+    sys.exit(run_command("search", __doc__, search, configure))

@@ -7,21 +7,20 @@ import sys
 
 import numpy as np
 
-import search_spaces
-from nas.command_line import run_command
-from nas.config import Config
+from nas.command_line import Config, run_command
+from nas.command_line.parts import make_space
 from search_spaces.drawing import to_text
 from search_spaces.errors import ConfigError
 
 
 def describe(config: Config) -> None:
-    """Print the exact size beside the paper's formula, and ``samples`` uniform draws."""
+    """Print the exact size, beside it the paper's where a paper gives one, and ``samples`` uniform draws."""
     if config["format"] not in ("table", "json"):
         raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
     for key in ("samples", "seed"):
         if config[key] < 0:
             raise ConfigError(f"{key} is {config[key]}; it must not be negative.")
-    space = search_spaces.build(**config["space"])
+    space = make_space(config)
     rng = np.random.default_rng(config["seed"])
     drawn = [space.sample(rng) for _ in range(config["samples"])]
     factors, size, paper_size = space.size_factors(), space.size(), space.paper_size()
@@ -42,7 +41,8 @@ def describe(config: Config) -> None:
     for name, factor in factors.items():
         print(f"  {name:<12} {factor:>30,}")
     print(f"  {'size':<12} {size:>60,}   distinct decision sequences ({size:.4g})")
-    print(f"  {'paper':<12} {paper_size:>60,}   the paper's formula: equal blocks apart, no window ({paper_size:.4g})")
+    if paper_size is not None:
+        print(f"  {'paper':<12} {paper_size:>60,}   by the paper's formula ({paper_size:.4g})")
     for architecture in drawn:
         print(f"\n{architecture.fingerprint}\n{to_text(architecture)}")
 

@@ -42,7 +42,7 @@ class Measurement:
         diverged: whether training met a loss that is not finite.
         error: why there is no AP, as a sentence; None when there is one.
         device: what it was measured on.
-        worker: which process measured it.
+        worker: which process measured it, ``host:process id``; the engine fills it in.
     """
 
     ap: float | None

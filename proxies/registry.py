@@ -1,31 +1,26 @@
-"""Proxies by name."""
+"""Proxies by kind."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from proxies.base import Proxy
-from search_spaces.errors import ConfigError, suggestion
-from search_spaces.settings import build_settings
+from search_spaces.kinds import Kind, check_settings, find
 
-PROXIES = ("detection", "synthetic")
+PROXIES: Mapping[str, Kind] = {
+    "detection": Kind("proxies.detection:ProxySettings", "proxies.detection:DetectionProxy"),
+    "synthetic": Kind("proxies.synthetic:SyntheticProxy"),
+}
+"""Kind -> its settings, and what makes a proxy from them."""
 
 
-def build(name: str, **settings: Any) -> Proxy:
-    """The proxy called ``name``; ``settings`` are plain values, so it can be built again in a worker process.
+def build(kind: str, **settings: Any) -> Proxy:
+    """A proxy of a kind of ``PROXIES``; ``settings`` are plain values, so it can be built again in a worker process.
 
     Raises:
-        ConfigError: an unknown name or setting, or a setting out of range.
+        ConfigError: an unknown kind or setting, or a value of the wrong type or out of range.
     """
-    if name == "detection":
-        from proxies.detection import DetectionProxy, ProxySettings
-
-        return DetectionProxy(build_settings(ProxySettings, settings, "proxy"))
-    if name == "synthetic":
-        from proxies.synthetic import SyntheticProxy
-
-        try:
-            return SyntheticProxy(**settings)
-        except TypeError as error:
-            raise ConfigError(f"proxy synthetic: {error}.") from None
-    raise ConfigError(f"unknown proxy {name!r}{suggestion(name, PROXIES)}; there are: {', '.join(PROXIES)}.")
+    row = find("proxy", PROXIES, kind)
+    proxy: Proxy = row.maker(check_settings("proxy", row, settings))
+    return proxy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import search_spaces
 from proxies.base import Measurement, Proxy
 from search_spaces.architecture import Architecture
 from search_spaces.block import BlockSpec
-from search_spaces.errors import ConfigError
+from search_spaces.settings import at_least, integer, within
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class SyntheticProxy(Proxy):
     """Reports, in place of AP, the :func:`agreement` with a target drawn from the space.
 
     Attributes:
-        space: name of the space of the target, or a mapping of ``name`` and its settings.
+        space: kind or name of the target's space, or a mapping of ``kind`` and its settings.
         target_seed: which target is drawn, 0 or more.
         delay: seconds that an evaluation sleeps.
         noise: standard deviation of what is added to the agreement, drawn by architecture and evaluation seed; the sum
@@ -33,7 +31,7 @@ class SyntheticProxy(Proxy):
 
     Raises:
         ConfigError: a setting is out of range.
-        SpaceError: the space cannot be built.
+        SpaceError: a setting of the space is out of range.
     """
 
     space: str | Mapping[str, Any] = "spinenet"
@@ -43,22 +41,16 @@ class SyntheticProxy(Proxy):
     fail_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.target_seed, int) or self.target_seed < 0:
-            raise ConfigError(
-                f"proxy synthetic: target_seed is {self.target_seed!r}; it must be a whole number, 0 or more."
-            )
-        for key in ("delay", "noise"):
-            value = getattr(self, key)
-            if not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise ConfigError(f"proxy synthetic: {key} is {value!r}; it must be a number, 0 or more.")
-        if not isinstance(self.fail_rate, int | float) or not 0 <= self.fail_rate <= 1:
-            raise ConfigError(f"proxy synthetic: fail_rate is {self.fail_rate!r}; it must be a number from 0 to 1.")
+        integer("target_seed", self.target_seed)
+        for name in ("target_seed", "delay", "noise"):
+            at_least(name, getattr(self, name), 0)
+        within("fail_rate", self.fail_rate, 0, 1)
         _ = self.target  # a space that cannot be built is said now
 
     @cached_property
     def target(self) -> Architecture:
         """The hidden architecture."""
-        settings = {"name": self.space} if isinstance(self.space, str) else dict(self.space)
+        settings = {"kind": self.space} if isinstance(self.space, str) else dict(self.space)
         # A stream of its own: random search with the same seed would propose the target first of all.
         stream = np.random.SeedSequence(self.target_seed, spawn_key=(1,))
         return search_spaces.build(**settings).sample(np.random.default_rng(stream))
@@ -79,7 +71,6 @@ class SyntheticProxy(Proxy):
             metrics={"agreement": agreed},
             seconds={"evaluate": time.perf_counter() - started},
             error=f"a failure drawn at fail_rate {self.fail_rate}." if failed else None,
-            worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
     def fingerprint(self) -> str:

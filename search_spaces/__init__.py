@@ -6,9 +6,10 @@ from search_spaces.block import BlockSpec
 from search_spaces.decisions import Decision, Decisions
 from search_spaces.graph import from_graph, to_graph
 from search_spaces.published import load, published_names
-from search_spaces.registry import SPACES, build
+from search_spaces.registry import NAMED, SPACES, build
 
 __all__ = [
+    "NAMED",
     "SPACES",
     "Architecture",
     "BlockSpec",

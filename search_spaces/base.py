@@ -51,9 +51,9 @@ class SearchSpace(ABC):
     def size_factors(self) -> dict[str, int]:
         """Named factors whose product is :meth:`size`."""
 
-    @abstractmethod
-    def paper_size(self) -> int:
-        """The number the space's paper gives, by its own formula."""
+    def paper_size(self) -> int | None:
+        """The size that the space's paper gives, by its own formula; None where no paper gives one."""
+        return None
 
     @property
     @abstractmethod

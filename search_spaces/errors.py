@@ -36,6 +36,15 @@ class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
 
 
+class FileError(NasError):
+    """A file cannot be written or read; the sentence names it."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; ``no message`` when it has none."""
+    return (str(error).strip().splitlines() or ["no message"])[0]
+
+
 def suggestion(name: object, known: Iterable[object]) -> str:
     """`` (did you mean 'x'?)`` for the nearest of the known names, or an empty text when none is near."""
     close = get_close_matches(str(name), [str(one) for one in known], n=1)

@@ -1,27 +1,37 @@
-"""Search spaces by name."""
+"""Search spaces by kind, and the ones that have a name of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.base import SearchSpace
-from search_spaces.errors import SpaceError, suggestion
-from search_spaces.scale_permuted import ScalePermutedSpace
-from search_spaces.toy import toy_space
+from search_spaces.kinds import Kind, check_settings, find
+from search_spaces.toy import TOY
 
-SPACES: dict[str, Callable[..., SearchSpace]] = {"spinenet": ScalePermutedSpace, "toy": toy_space}
+SPACES: Mapping[str, Kind] = {"scale_permuted": Kind("search_spaces.scale_permuted:ScalePermutedSpace")}
+"""Kind -> the dataclass of its settings, which is the space itself."""
+
+NAMED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "spinenet": ("scale_permuted", {}),
+    "toy": ("scale_permuted", TOY),
+}
+"""Name -> kind, and the settings that differ from that kind's defaults."""
 
 
-def build(name: str, **settings: Any) -> SearchSpace:
-    """The space called ``name``, with ``settings`` (fields of :class:`ScalePermutedSpace`) over its defaults.
+def build(kind: str, name: str | None = None, **settings: Any) -> SearchSpace:
+    """A space of a kind of ``SPACES``, or a space of ``NAMED``, with ``settings`` over its defaults.
+
+    Args:
+        kind: for example ``"spinenet"``, or ``"scale_permuted"``, whose defaults are SpineNet's.
+        name: what the space is called; by default ``kind``.
+        settings: fields of the kind's dataclass, for example of :class:`ScalePermutedSpace`.
 
     Raises:
-        SpaceError: an unknown name or setting, or a setting out of range.
+        ConfigError: an unknown kind or setting, or a value of the wrong type.
+        SpaceError: a setting is out of range.
     """
-    if name not in SPACES:
-        raise SpaceError(f"unknown space {name!r}{suggestion(name, SPACES)}; there are: {', '.join(sorted(SPACES))}.")
-    try:
-        return SPACES[name](name=name, **settings)
-    except TypeError as error:
-        raise SpaceError(f"space {name}: {error}.") from None
+    find("space", {**SPACES, **NAMED}, kind)
+    base, own = NAMED.get(kind, (kind, {}))
+    space: SearchSpace = check_settings("space", SPACES[base], {**own, **settings, "name": name or kind})
+    return space

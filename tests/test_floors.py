@@ -1,19 +1,30 @@
-"""A floor imports only from floors below it; Ray and OmegaConf each have one home; commands are imported by nobody."""
+"""A room imports from rooms on lower floors alone; no import goes round in a circle; README has the same order."""
 
 import ast
+import re
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = [
-    ["search_spaces"],
-    ["controllers", "nas.detectors", "nas.datasets", "nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"],
-    ["proxies", "nas.engine"],
-    ["nas"],
-]
+FLOORS = (
+    ("search_spaces",),
+    ("nas.words", "nas.disk"),
+    ("controllers", "nas.detectors", "nas.datasets"),
+    ("nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"),
+    ("proxies",),
+    ("nas.engine",),
+    ("nas.reporting",),
+    ("nas.command_line",),
+    ("nas",),
+)
+"""Rooms from the lowest floor up; ``nas`` itself holds the commands."""
+DETECTOR_ROOMS = {"backbones": ("heads", "inference"), "heads": ("backbones", "inference"), "inference": ("backbones",)}
+"""Room of ``nas.detectors`` -> rooms beside it that it does not know."""
+HOMES = {"ray": "nas.engine.ray", "hydra": "nas.command_line", "omegaconf": "nas.command_line"}
+"""Library -> the only room that imports it."""
 PACKAGES = ("search_spaces", "controllers", "proxies", "nas")
-COMMANDS = {"nas.search", "nas.compile", "nas.convert", "nas.space", "nas.data", "nas.report"}
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -22,48 +33,84 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def floor(module: str) -> int:
-    matches = [
-        (len(room), level)
-        for level, rooms in enumerate(FLOORS)
-        for room in rooms
-        if module == room or module.startswith(f"{room}.")
-    ]
-    return max(matches)[1]
+MODULES = {module_name(path): path for path in FILES}
 
 
 def imported(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, for types alone too; the project's own by their full names."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in MODULES else node.module)
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_imports_go_down(path: Path):
-    module = module_name(path)
-    for name in imported(path):
-        top = name.partition(".")[0]
-        if top in PACKAGES and name != "nas":
-            assert floor(name) <= floor(module), f"{module} imports {name} from a floor above"
-            assert name not in COMMANDS, f"{module} imports the command {name}"
-            if module.startswith("proxies"):
-                assert top != "controllers", f"{module} imports {name}; proxies see architectures only"
-            if module.startswith("controllers"):
-                assert top in ("controllers", "search_spaces"), (
-                    f"{module} imports {name}; controllers see decisions only"
-                )
-        if top == "ray":
-            assert module == "nas.engine.ray_runner"
-        if top in ("omegaconf", "hydra"):
-            assert module in COMMANDS | {"nas.config"}
-        if floor(module) == 0:
-            assert top not in ("torch", "ray", "torchvision")
+IMPORTS = {module: imported(path) for module, path in MODULES.items()}
 
 
-def test_every_command_is_listed():
-    runnable = {module_name(path) for path in FILES if 'if __name__ == "__main__"' in path.read_text()}
-    assert runnable == COMMANDS
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+def room_of(module: str) -> tuple[int, str]:
+    """(floor, room): the room with the longest name that the module lies in."""
+    return max(
+        ((level, room) for level, rooms in enumerate(FLOORS) for room in rooms if is_in(module, room)),
+        key=lambda one: len(one[1]),
+    )
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_down(module: str):
+    level, room = room_of(module)
+    for name in IMPORTS[module] & set(MODULES):
+        other_level, other = room_of(name)
+        assert other == room or other_level < level, f"{module} imports {name}, which lies on no lower floor"
+    if room == "proxies":
+        assert not any(is_in(name, "controllers") for name in IMPORTS[module]), "proxies see architectures alone"
+    if room == "controllers":
+        known = ("controllers", "search_spaces")
+        own = IMPORTS[module] & set(MODULES)
+        assert all(any(is_in(name, one) for one in known) for name in own), "controllers see decisions alone"
+
+
+def test_no_import_goes_round_in_a_circle():
+    graph = nx.DiGraph((module, name) for module, names in IMPORTS.items() for name in names if name in MODULES)
+    graph.remove_edges_from(nx.selfloop_edges(graph))
+    assert not list(nx.simple_cycles(graph))
+
+
+@pytest.mark.parametrize("room", DETECTOR_ROOMS)
+def test_rooms_of_the_detectors_do_not_know_each_other(room: str):
+    for module in MODULES:
+        if is_in(module, f"nas.detectors.{room}"):
+            for other in DETECTOR_ROOMS[room]:
+                known = [name for name in IMPORTS[module] if is_in(name, f"nas.detectors.{other}")]
+                assert not known, f"{module} imports {known}"
+
+
+def test_large_libraries_have_one_home():
+    for module, names in IMPORTS.items():
+        tops = {name.partition(".")[0] for name in names}
+        for library, home in HOMES.items():
+            assert library not in tops or is_in(module, home), f"{module} imports {library}"
+        if room_of(module)[0] <= 1:
+            assert not tops & {"torch", "torchvision", "ray"}, f"{module} imports a framework"
+
+
+def test_the_table_of_the_readme_has_the_order_of_the_floors():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("## Finding your way") :]
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", table, re.MULTILINE)
+    listed = [(int(number), name) for number, names in rows for name in re.findall(r"`([\w/*.]+)`", names)]
+    expected = [
+        (level, "nas/*.py" if room == "nas" else f"{room.replace('.', '/')}/")
+        for level, rooms in enumerate(FLOORS, start=1)
+        for room in rooms
+    ]
+    assert sorted(listed) == sorted(expected)
+    assert [number for number, _ in listed] == sorted(number for number, _ in listed)

@@ -1,13 +1,14 @@
-"""From cached images to a training batch: horizontal flip, scale jitter with crop, normalisation.
+"""From a data set's images to a training batch: horizontal flip, scale jitter with crop, normalisation.
 
-Flips and box arithmetic are done where the data lies; the jitter resamples the whole batch in one call on the device
-that trains, so that reading stays cheap.
+Flips and box arithmetic are done where the data lies; the jitter resamples images and masks on the device that trains,
+so that reading stays cheap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nas.datasets.dataset import DetectionData
-from search_spaces.errors import ConfigError
+from nas.datasets.dataset import DetectionData, Objects
+from search_spaces.settings import not_above, positive, within
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 MEAN_COLOUR = tuple(round(255 * value) for value in IMAGENET_MEAN)
-MIN_BOX_SIDE = 1.0
+MIN_BOX_SIDE = 1.0  # pixels; what is thinner after the jitter is dropped
+MASK_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,9 @@ class AugmentSettings:
     scale_max: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.flip <= 1:
-            raise ConfigError(f"flip is {self.flip}; it is a probability, 0 to 1.")
-        if not 0 < self.scale_min <= self.scale_max:
-            raise ConfigError(
-                f"scale_min is {self.scale_min} and scale_max {self.scale_max}; 0 < scale_min <= scale_max is due."
-            )
+        within("flip", self.flip, 0, 1)
+        positive("scale_min", self.scale_min)
+        not_above("scale_min", self.scale_min, "scale_max", self.scale_max)
 
     @property
     def jitters(self) -> bool:
@@ -62,72 +61,126 @@ def normalise(images: Tensor) -> Tensor:
 
 def read_images(data: DetectionData, indices: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
     """Normalised images [B, 3, S, S] of the given indices."""
-    return normalise(torch.from_numpy(np.ascontiguousarray(data.images[list(indices)])).to(device))
+    return normalise(torch.from_numpy(np.stack([data.image(index) for index in indices])).to(device))
+
+
+class Choice(Protocol):
+    """An image and what its variation is drawn from; :class:`nas.training.order.Pick` is one."""
+
+    @property
+    def image(self) -> int:
+        """Index of the image."""
+
+    def generator(self) -> np.random.Generator:
+        """A new generator, the same at every call."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """A batch as it leaves the memory map, on the CPU: flipped, its targets final, its images not yet scaled.
+    """A batch as it leaves the data set, on the CPU: flipped, its boxes final, its pixels not yet scaled.
 
     Attributes:
         images: [B, 3, S, S] uint8.
-        targets: per image ``{"boxes": [n, 4] xyxy pixels, "labels": [n] 1..K}``.
-        scales, shifts: [B] and [B, 2], the jitter still to be applied to the images; None without jitter.
+        targets: per image ``{"boxes": [n, 4] xyxy pixels, "labels": [n] 1..K}``, and ``"masks"`` [n, S, S] bool where
+            they were asked for, not yet scaled.
+        jitter: [B, 3], scale and shift (x, y) still to be applied to images and masks; None without jitter.
     """
 
     images: Tensor
     targets: tuple[dict[str, Tensor], ...]
-    scales: NDArray[np.float64] | None
-    shifts: NDArray[np.float64] | None
+    jitter: NDArray[np.float64] | None
 
 
 def read_batch(
-    data: DetectionData, indices: Sequence[int], rng: np.random.Generator, settings: AugmentSettings
+    data: DetectionData, choices: Sequence[Choice], settings: AugmentSettings, masks: bool = False
 ) -> RawBatch:
-    """Draw the variation of a batch from ``rng``, copy its images, work out its targets."""
+    """Draw the variation of each image from its own generator, copy its pixels, work out its targets.
+
+    Args:
+        masks: whether the targets have masks; without, none is read.
+
+    Raises:
+        ValueError: masks are asked for and an object has none.
+    """
     size = data.image_size
-    flips = rng.random(len(indices)) < settings.flip
-    scales = rng.uniform(settings.scale_min, settings.scale_max, len(indices))
-    shifts = rng.random((len(indices), 2)) * np.maximum(scales * size - size, 0)[:, None]
-    stacked = np.empty((len(indices), 3, size, size), dtype=np.uint8)
+    images = np.empty((len(choices), 3, size, size), dtype=np.uint8)
+    jitter = np.empty((len(choices), 3)) if settings.jitters else None
     targets = []
-    for row, index in enumerate(indices):
-        image = data.images[index]
-        stacked[row] = image[:, :, ::-1] if flips[row] else image
-        boxes, labels = data.objects(index)
-        if flips[row]:
-            boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], axis=1)
-        if settings.jitters:
-            boxes, labels = _jitter_boxes(boxes, labels, scales[row], shifts[row], size)
-        targets.append({"boxes": torch.from_numpy(boxes), "labels": torch.from_numpy(labels)})
-    jitter = (scales, shifts) if settings.jitters else (None, None)
-    return RawBatch(torch.from_numpy(stacked), tuple(targets), *jitter)
+    for row, choice in enumerate(choices):
+        rng = choice.generator()
+        flipped = bool(rng.random() < settings.flip)
+        image = data.image(choice.image)
+        images[row] = image[:, :, ::-1] if flipped else image
+        if jitter is not None:
+            jitter[row] = _draw_jitter(rng, settings, size)
+        objects = data.objects(choice.image).trainable()
+        targets.append(_target(objects, size, flipped, None if jitter is None else jitter[row], masks))
+    return RawBatch(torch.from_numpy(images), tuple(targets), jitter)
 
 
 def to_device(batch: RawBatch, device: torch.device | str) -> tuple[Tensor, list[dict[str, Tensor]]]:
     """Normalised images [B, 3, S, S] and their targets on the device that trains, where the jitter is applied."""
     images = normalise(batch.images.to(device, non_blocking=True))
-    if batch.scales is not None and batch.shifts is not None:
-        images = _jitter_images(images, batch.scales, batch.shifts)
-    return images, [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
+    targets = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
+    if batch.jitter is not None:
+        grid = _sampling_grid(batch.jitter, images.shape[-1], images.device)
+        images = _resample(images, grid)
+        for target, own in zip(targets, grid):
+            if "masks" in target:
+                target["masks"] = _resample(target["masks"].float()[None], own[None])[0] > MASK_THRESHOLD
+    return images, targets
 
 
-def _jitter_boxes(
-    boxes: NDArray[np.float32], labels: NDArray[np.int64], scale: float, shift: NDArray[np.float64], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scale about the upper left corner, move by -shift, clip to the frame; what is too thin to see is dropped."""
-    moved = np.clip(boxes * scale - np.tile(shift, 2), 0, size).astype(np.float32)
-    keep = (moved[:, 2:] - moved[:, :2] >= MIN_BOX_SIDE).all(axis=1)
-    return moved[keep], labels[keep]
+def _target(
+    objects: Objects, size: int, flipped: bool, jitter: NDArray[np.float64] | None, masks: bool
+) -> dict[str, Tensor]:
+    """What one image should give: boxes flipped and moved, labels, and masks flipped where they are asked for."""
+    boxes = _flip_boxes(objects.boxes, size) if flipped else objects.boxes
+    if jitter is not None:
+        boxes = _move_boxes(boxes, jitter, size)
+        seen = np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1))
+        objects, boxes = objects[seen], boxes[seen]
+    target = {"boxes": torch.tensor(boxes), "labels": torch.tensor(objects.labels)}  # copies: the data set stays as is
+    if masks:
+        target["masks"] = _read_masks(objects, flipped, size)
+    return target
 
 
-def _jitter_images(images: Tensor, scales: NDArray[np.float64], shifts: NDArray[np.float64]) -> Tensor:
-    """The same for images: output pixel p shows input position (p + shift) / scale, zero outside."""
-    size = images.shape[-1]
-    zoom = 1 / scales
-    offset = zoom[:, None] * (1 + 2 * shifts / size) - 1
-    theta = np.zeros((len(scales), 2, 3), dtype=np.float32)
+def _read_masks(objects: Objects, flipped: bool, size: int) -> Tensor:
+    """[n, S, S] bool."""
+    if objects.masks is None:
+        if len(objects):
+            raise ValueError("the data set has no masks")
+        return torch.zeros(0, size, size, dtype=torch.bool)
+    bitmaps = objects.masks.decode()
+    return torch.from_numpy(bitmaps[:, :, ::-1].copy() if flipped else bitmaps)
+
+
+def _flip_boxes(boxes: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    return np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], axis=1)
+
+
+def _draw_jitter(rng: np.random.Generator, settings: AugmentSettings, size: int) -> NDArray[np.float64]:
+    """Scale and shift (x, y): a larger image is cropped at a random place, a smaller one stays in its corner."""
+    scale = rng.uniform(settings.scale_min, settings.scale_max)
+    return np.asarray([scale, *(rng.random(2) * max(scale * size - size, 0.0))])
+
+
+def _move_boxes(boxes: NDArray[np.float32], jitter: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+    """Scale about the upper left corner, move by -shift, clip to the frame."""
+    return np.clip(boxes * jitter[0] - np.tile(jitter[1:], 2), 0, size).astype(np.float32)
+
+
+def _sampling_grid(jitter: NDArray[np.float64], size: int, device: torch.device) -> Tensor:
+    """Where output pixels look in the input, [B, S, S, 2]: pixel p shows position (p + shift) / scale."""
+    zoom = 1 / jitter[:, 0]
+    theta = np.zeros((len(jitter), 2, 3), dtype=np.float32)
     theta[:, 0, 0] = theta[:, 1, 1] = zoom
-    theta[:, :, 2] = offset
-    grid = functional.affine_grid(torch.from_numpy(theta).to(images.device), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    theta[:, :, 2] = zoom[:, None] * (1 + 2 * jitter[:, 1:] / size) - 1
+    shape = [len(jitter), 1, size, size]
+    return functional.affine_grid(torch.from_numpy(theta).to(device), shape, align_corners=False)
+
+
+def _resample(maps: Tensor, grid: Tensor) -> Tensor:
+    """Maps [B, C, S, S] at the positions of a grid, bilinear, zero outside."""
+    return functional.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

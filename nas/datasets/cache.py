@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,11 +11,20 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.datasets.dataset import Annotations, DetectionData
+from nas.datasets.masks import PackedMasks
+from nas.datasets.square import Annotations, SquareData
+from nas.disk import publishing
 from search_spaces.errors import DataError
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
+"""Part of every cache's key: a folder of another layout is never read."""
+
+FINGERPRINT_VERSION = 1
+"""Part of every data set's fingerprint, which records keep; it stays when only the layout of the cache changes."""
+
 _IMAGES, _ANNOTATIONS = "images.npy", "annotations.npz"
+_ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
+_MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
 
 
 def default_cache_dir() -> Path:
@@ -25,8 +32,8 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinenet-search"
 
 
-def open_cache(cache_dir: Path, key: str) -> DetectionData | None:
-    """The data stored under ``key``, or None when nothing is.
+def open_cache(cache_dir: Path, key: str) -> SquareData | None:
+    """The data stored under ``key``, or None when nothing is. Images and masks stay on the disk until they are used.
 
     Raises:
         DataError: the folder is there and damaged.
@@ -36,43 +43,30 @@ def open_cache(cache_dir: Path, key: str) -> DetectionData | None:
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
-        with np.load(folder / _ANNOTATIONS) as stored:
-            fields = {name: stored[name] for name in stored.files}
-        names = tuple(str(name) for name in fields.pop("class_names"))
-        annotations = Annotations(class_names=names, **fields)
+        return SquareData(images, _read_annotations(folder), key)
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
-    return DetectionData(images, annotations, key)
 
 
 def write_cache(
     cache_dir: Path, key: str, image_size: int, images: Iterable[NDArray[np.uint8]], annotations: Annotations
-) -> DetectionData:
+) -> SquareData:
     """Store images [3, S, S] one by one under ``key``, and open the result.
 
-    The folder is filled under another name and renamed when complete, so a reader never sees half of it; when two
-    processes make the same folder, the first to finish wins and the other's copy is dropped.
+    The folder is published in one step, see :func:`nas.disk.publishing`.
 
     Raises:
         DataError: the cache folder cannot be written, or the disk is full; nothing is left behind.
     """
-    count = len(annotations.scales)
+    count = len(annotations.sizes)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(cache_dir, key)
-        _check_free_space(cache_dir, count * 3 * image_size**2)
-        partial = cache_dir / f"{key}.partial-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        partial.mkdir()
+        with publishing(cache_dir / key) as partial:
+            _check_free_space(cache_dir, count * 3 * image_size**2)
+            _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
+            _write_annotations(partial, annotations)
     except OSError as error:
         raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set cache_dir.") from None
-    try:
-        _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
-        _write_annotations(partial / _ANNOTATIONS, annotations)
-        _publish(partial, cache_dir / key)
-    except OSError as error:
-        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set cache_dir.") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     data = open_cache(cache_dir, key)
     assert data is not None, "the folder was just renamed into place"
     return data
@@ -87,18 +81,35 @@ def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[n
             file.write(np.ascontiguousarray(image).tobytes())
 
 
-def _write_annotations(path: Path, annotations: Annotations) -> None:
-    fields = {name: getattr(annotations, name) for name in Annotations.__dataclass_fields__}
+def _write_annotations(folder: Path, annotations: Annotations) -> None:
+    fields = {name: getattr(annotations, name) for name in _ARRAYS}
     fields["class_names"] = np.asarray(annotations.class_names, dtype=np.str_)
-    np.savez(path, **fields)
+    np.savez(folder / _ANNOTATIONS, **fields)
+    if annotations.masks is not None:
+        _write_masks(folder, _MASKS, annotations.masks)
+    if annotations.original_masks is not None and annotations.original_masks is not annotations.masks:
+        _write_masks(folder, _ORIGINAL_MASKS, annotations.original_masks)
 
 
-def _publish(partial: Path, folder: Path) -> None:
-    try:
-        partial.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
+def _read_annotations(folder: Path) -> Annotations:
+    with np.load(folder / _ANNOTATIONS) as stored:
+        fields = {name: stored[name] for name in stored.files}
+    names = tuple(str(name) for name in fields.pop("class_names"))
+    masks = _read_masks(folder, _MASKS)
+    original_masks = _read_masks(folder, _ORIGINAL_MASKS) or masks  # stored once where the two are the same
+    return Annotations(class_names=names, masks=masks, original_masks=original_masks, **fields)
+
+
+def _write_masks(folder: Path, name: str, packed: PackedMasks) -> None:
+    np.save(folder / f"{name}.npy", packed.data)
+    np.save(folder / f"{name}_offsets.npy", packed.offsets)
+
+
+def _read_masks(folder: Path, name: str) -> PackedMasks | None:
+    if not (folder / f"{name}.npy").exists():
+        return None
+    data, offsets = (np.load(folder / f"{one}.npy", mmap_mode="r") for one in (name, f"{name}_offsets"))
+    return PackedMasks(np.asarray(data), np.asarray(offsets))  # still mapped; plain views are sliced faster
 
 
 def _check_free_space(cache_dir: Path, needed: int) -> None:
@@ -108,22 +119,3 @@ def _check_free_space(cache_dir: Path, needed: int) -> None:
             f"cache folder {cache_dir} has {free / 1e9:.1f} GB free and the images need {needed / 1e9:.1f} GB; "
             f"set cache_dir to a larger disk or take a smaller image_size."
         )
-
-
-def _remove_abandoned(cache_dir: Path, key: str) -> None:
-    """Delete what killed processes of this machine left half made."""
-    prefix = f"{key}.partial-{socket.gethostname()}-"
-    for folder in cache_dir.glob(f"{key}.partial-*"):
-        process = folder.name.removeprefix(prefix).split("-")[0]
-        if folder.name.startswith(prefix) and not _is_alive(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nas.datasets.augment import MEAN_COLOUR
-from nas.datasets.cache import CACHE_VERSION, open_cache, write_cache
-from nas.datasets.coco_check import CheckedFile, Fault, ImageEntry, check, parse_json, raise_faults
-from nas.datasets.dataset import Annotations, DetectionData
-from search_spaces.errors import ConfigError, DataError
+from nas.datasets.cache import CACHE_VERSION, FINGERPRINT_VERSION, open_cache, write_cache
+from nas.datasets.coco_check import Box, CheckedFile, Fault, ImageEntry, check, parse_json, raise_faults
+from nas.datasets.masks import PackedMasks, pack_masks
+from nas.datasets.segmentation import rasterise, rasterise_square
+from nas.datasets.square import Annotations, SquareData
+from search_spaces.errors import DataError
+from search_spaces.settings import one_of
 
 log = logging.getLogger(__name__)
 _BLOCK = 256
 _SECONDS_BETWEEN_LINES = 10.0
+_MANY = 50_000  # objects whose masks take some seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,7 @@ class CocoSettings:
             ConfigError: another split.
             DataError: the root, the folder or the file is not there.
         """
-        if split not in ("train", "val"):
-            raise ConfigError(f"split is {split!r}; allowed: train, val.")
+        one_of("split", split, ("train", "val"))
         root = Path(self.root).expanduser()
         folder = root / getattr(self, f"{split}_images")
         annotations = root / getattr(self, f"{split}_annotations")
@@ -60,7 +63,7 @@ class CocoSettings:
         return folder, annotations
 
 
-def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> DetectionData:
+def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
     """The split with images of ``image_size``, from the cache, which is made when it is not there.
 
     Raises:
@@ -75,24 +78,26 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     identity, key = fingerprints(content, folder, raw, image_size)
     data = open_cache(cache_dir, key)
     if data is not None:
-        return replace(data, fingerprint=identity)
+        return replace(data, fingerprint=identity, source=str(file))
     checked = check(file, folder, raw)
     for clause, count in checked.cleaned.items():
         log.warning("data set %s: %d %s.", file, count, clause)
     images = _decode_all(file, folder, checked.images, image_size)
     data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
-    return replace(data, fingerprint=identity)
+    return replace(data, fingerprint=identity, source=str(file))
 
 
 def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> tuple[str, str]:
-    """Two times 16 hexadecimal digits: the data set's identity, and the key of its cache.
+    """The data set's identity and the key of its cache, 16 hexadecimal digits each.
 
     The identity stands for the annotation file, the image files (name, size) and the image size, so a copy is the same
-    set. The key has the image files' times of change as well: a file that may have changed is read again.
+    set. The key has the image files' times of change and the layout of the cache as well: a file that may have changed
+    is read again.
     """
-    identity = hashlib.sha256(f"coco {CACHE_VERSION} {image_size} ".encode())
+    identity = hashlib.sha256(f"coco {FINGERPRINT_VERSION} {image_size} ".encode())
     identity.update(content)
     key = identity.copy()
+    key.update(f"cache {CACHE_VERSION}\n".encode())
     for row in raw["images"]:
         name = row.get("file_name") if isinstance(row, dict) else None
         try:
@@ -160,16 +165,35 @@ def _decode_all(
 
 def _to_arrays(checked: CheckedFile, image_size: int) -> Annotations:
     order = {image.id: position for position, image in enumerate(checked.images)}
-    scales = np.asarray([image_size / max(image.width, image.height) for image in checked.images], dtype=np.float32)
+    sizes = np.asarray([(image.height, image.width) for image in checked.images], dtype=np.int64)
+    scales = (image_size / sizes.max(axis=1)).astype(np.float32)
     boxes = sorted(checked.boxes, key=lambda box: order[box.image_id])
     owners = np.asarray([order[box.image_id] for box in boxes], dtype=np.int64)
     corners = np.asarray([box.corners for box in boxes], dtype=np.float32).reshape(-1, 4)
+    masks, original_masks = _pack_both(boxes, sizes[owners], image_size)
     return Annotations(
         boxes=corners * scales[owners, None],
         labels=np.asarray([box.label for box in boxes], dtype=np.int64),
         areas=np.asarray([box.area for box in boxes], dtype=np.float32),
         crowd=np.asarray([box.crowd for box in boxes], dtype=np.bool_),
-        offsets=np.searchsorted(owners, np.arange(len(scales) + 1)).astype(np.int64),
-        scales=scales,
+        offsets=np.searchsorted(owners, np.arange(len(sizes) + 1)).astype(np.int64),
+        sizes=sizes,
         class_names=checked.class_names,
+        masks=masks,
+        original_masks=original_masks,
     )
+
+
+def _pack_both(
+    boxes: list[Box], sizes: NDArray[np.int64], image_size: int
+) -> tuple[PackedMasks | None, PackedMasks | None]:
+    """The masks of all objects in pixels of the square images, and in pixels of the original ones."""
+    if len(boxes) > _MANY:
+        log.info("drawing the masks of %d objects", len(boxes))
+    square: list[bytes | None] = []
+    original: list[bytes | None] = []
+    for box, (height, width) in zip(boxes, sizes.tolist()):
+        shape = box.shape
+        square.append(None if shape is None else rasterise_square(shape, (height, width), image_size))
+        original.append(None if shape is None else rasterise(shape, (height, width)))
+    return pack_masks(square), pack_masks(original)

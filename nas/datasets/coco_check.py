@@ -5,7 +5,8 @@ the wrong structure, an image file that is missing, broken or of another size th
 used twice, an annotation of an unknown image or category, a box wholly outside its image, no usable box at all.
 
 Cleaned, with a warning and a count: boxes that reach over the edge (clipped), boxes of zero area (dropped; COCO 2017
-has some), crowd regions (not trained on, ignored in evaluation), images without a box (kept as background).
+has some), crowd regions (not trained on, ignored in evaluation), segmentations that cannot be read (the object keeps
+its box and has no mask), images without a box (kept as background).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.datasets.segmentation import Shape, read_segmentation
 from search_spaces.errors import DataError
 
 LISTED_FAULTS = 5
@@ -32,15 +34,16 @@ class Fault:
     clause: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Box:
-    """One clean object: x1 y1 x2 y2 in pixels of the original image, label 1..K, area in square pixels."""
+    """One clean object: x1 y1 x2 y2 in pixels of the original image, label 1..K, area in square pixels, its outline."""
 
     image_id: int
     label: int
     corners: tuple[float, float, float, float]
     area: float
     crowd: bool
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def _valid(name: str, find: Any, rows: list[Any], faults: list[Fault]) -> list[d
 def _category_faults(row: Mapping[str, Any]) -> Iterator[str]:
     yield from _integer_faults(row, "id")
     if not isinstance(row.get("name"), str):
-        yield f"has name {row.get('name')!r}; a text is due"
+        yield f"has name {row.get('name')!r}; it must be a text"
 
 
 def _image_faults(row: Mapping[str, Any]) -> Iterator[str]:
@@ -153,26 +156,26 @@ def _image_faults(row: Mapping[str, Any]) -> Iterator[str]:
     if row["width"] < 1 or row["height"] < 1:
         yield f"has size {row['width']} x {row['height']}; both must be positive"
     if not isinstance(row.get("file_name"), str) or not row["file_name"]:
-        yield f"has file_name {row.get('file_name')!r}; the image's path below its folder is due"
+        yield f"has file_name {row.get('file_name')!r}; it must be the image's path below its folder"
 
 
 def _annotation_faults(row: Mapping[str, Any]) -> Iterator[str]:
     yield from _integer_faults(row, "id", "image_id", "category_id")
     bbox = row.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
-        yield f"has bbox {bbox!r:.60}; four finite numbers [x, y, width, height] are due"
+        yield f"has bbox {bbox!r:.60}; it must be four finite numbers [x, y, width, height]"
     elif bbox[2] < 0 or bbox[3] < 0:
         yield f"has bbox {bbox}; width and height must not be negative"
     if row.get("iscrowd", 0) not in (0, 1):
-        yield f"has iscrowd {row['iscrowd']!r}; 0 or 1 is due"
+        yield f"has iscrowd {row['iscrowd']!r}; it must be 0 or 1"
     if "area" in row and not _is_number(row["area"]):
-        yield f"has area {row['area']!r}; a finite number is due"
+        yield f"has area {row['area']!r}; it must be a finite number"
 
 
 def _integer_faults(row: Mapping[str, Any], *keys: str) -> Iterator[str]:
     for key in keys:
         if type(row.get(key)) is not int:
-            yield f"has {key} {row.get(key)!r}; an integer is due" if key in row else f"has no {key}"
+            yield f"has {key} {row.get(key)!r}; it must be an integer" if key in row else f"has no {key}"
 
 
 def _is_number(value: Any) -> bool:
@@ -225,4 +228,16 @@ def _clean_boxes(
         crowd = bool(row.get("iscrowd", 0))
         cleaned["crowd regions are not trained on and are ignored in evaluation"] += crowd
         area = float(row.get("area", (x2 - x1) * (y2 - y1)))
-        yield Box(image.id, labels[row["category_id"]], (x1, y1, x2, y2), area, crowd)
+        shape = _clean_segmentation(row.get("segmentation"), image, cleaned)
+        yield Box(image.id, labels[row["category_id"]], (x1, y1, x2, y2), area, crowd, shape)
+
+
+def _clean_segmentation(value: Any, image: ImageEntry, cleaned: Counter[str]) -> Shape | None:
+    try:
+        shape = read_segmentation(value, (image.height, image.width))
+    except ValueError as error:
+        cleaned[f"segmentations were left out: {error}"] += 1
+        return None
+    if isinstance(value, list) and len(value) > len(shape or ()):
+        cleaned["segmentations lost a polygon of fewer than three points"] += 1
+    return shape

@@ -1,78 +1,116 @@
-"""A detection data set as two plain arrays: images of one size, and the boxes in them."""
+"""What a detection data set offers: square images, the objects in them, and the way back to the original images."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.datasets.masks import Masks, Selection, Size
 from search_spaces.errors import DataError
 
 PAPER_RESERVED_IMAGES = 7392
 
 
-@dataclass(frozen=True, slots=True)
-class Annotations:
-    """The objects of N images, flat: image i owns rows ``offsets[i]`` to ``offsets[i + 1]``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Objects:
+    """The objects of one image.
 
     Attributes:
-        boxes: [M, 4] float32, x1 y1 x2 y2 in pixels of the resized image.
-        labels: [M] int64, 1..K.
-        areas: [M] float32, in square pixels of the original image (COCO's size ranges are about the original).
-        crowd: [M] bool; crowd regions are not trained on and are ignored in evaluation.
-        offsets: [N + 1] int64.
-        scales: [N] float32, resized pixels per original pixel.
-        class_names: K names, the first is label 1's.
+        boxes: [n, 4] float32, x1 y1 x2 y2 in pixels.
+        labels: [n] int64, 1..K.
+        areas: [n] float32, in square pixels of the original image (COCO's size ranges are about the original).
+        crowd: [n] bool; crowd regions are not trained on and are ignored in evaluation.
+        masks: of the n objects; None when the data set has none.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     areas: NDArray[np.float32]
     crowd: NDArray[np.bool_]
-    offsets: NDArray[np.int64]
-    scales: NDArray[np.float32]
-    class_names: tuple[str, ...]
-
-    def rows(self, index: int) -> slice:
-        """The rows of image ``index``."""
-        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionData:
-    """Images with their annotations.
-
-    Attributes:
-        images: [N, 3, S, S] uint8, usually memory-mapped and read-only; the image lies in the upper left corner, the
-            rest is the mean colour, which normalisation turns into zero.
-        annotations: the objects of the N images.
-        fingerprint: 16 hexadecimal digits that stand for the content.
-    """
-
-    images: NDArray[np.uint8]
-    annotations: Annotations
-    fingerprint: str
+    masks: Masks | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
+
+    def __getitem__(self, selection: Selection) -> Objects:
+        """Some of the objects."""
+        masks = None if self.masks is None else self.masks[selection]
+        return Objects(
+            self.boxes[selection], self.labels[selection], self.areas[selection], self.crowd[selection], masks
+        )
+
+    def trainable(self) -> Objects:
+        """The objects to train on: all but crowd regions."""
+        return self[~self.crowd] if self.crowd.any() else self
+
+    def have_masks(self) -> bool:
+        """Whether each of the objects has a mask."""
+        return not len(self) or (self.masks is not None and bool(self.masks.present.all()))
+
+
+class DetectionData(ABC):
+    """Square images of one size with their objects.
+
+    Attributes:
+        fingerprint: 16 hexadecimal digits that stand for the content.
+        source: what the data set is called in a sentence, for example its annotation file.
+    """
+
+    fingerprint: str
+    source: str
 
     @property
-    def image_size(self) -> int:
-        """Side S of the square images in pixels."""
-        return int(self.images.shape[-1])
-
-    @property
+    @abstractmethod
     def class_names(self) -> tuple[str, ...]:
         """K names, the first is label 1's."""
-        return self.annotations.class_names
 
-    def objects(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Boxes [n, 4] and labels [n] to train on in image ``index``, crowd regions left out."""
-        rows = self.annotations.rows(index)
-        keep = ~self.annotations.crowd[rows]
-        return self.annotations.boxes[rows][keep], self.annotations.labels[rows][keep]
+    @property
+    @abstractmethod
+    def image_size(self) -> int:
+        """Side S of the square images in pixels."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    @abstractmethod
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Image ``index``, [3, S, S]; what lies outside the original image has the mean colour."""
+
+    @abstractmethod
+    def objects(self, index: int) -> Objects:
+        """The objects of image ``index``, boxes and masks in pixels of the square image; crowd regions included."""
+
+    @abstractmethod
+    def original_size(self, index: int) -> Size:
+        """(height, width) of the original image in pixels."""
+
+    @abstractmethod
+    def original_objects(self, index: int) -> Objects:
+        """The same objects as :meth:`objects`, boxes and masks in pixels of the original image."""
+
+    @abstractmethod
+    def to_original(self, index: int, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes [n, 4] in pixels of square image ``index`` to pixels of its original."""
+
+
+def check_masks(data: DetectionData, indices: Sequence[int]) -> None:
+    """Check that every object to train on has a mask.
+
+    Raises:
+        DataError: one has none.
+    """
+    counts = [(len(one), one.have_masks()) for one in (data.objects(index).trainable() for index in indices)]
+    lacking = sum(not complete for _, complete in counts)
+    if lacking:
+        raise DataError(
+            f"data set {data.source} has no mask for some of its objects, in {lacking} of {len(counts)} images to "
+            f"train on; Mask R-CNN learns from masks. Give every annotation a 'segmentation', or train a RetinaNet."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +150,4 @@ def reserve(data: DetectionData, reserved_images: int | None = None, seed: int =
 
 
 def _holds_an_object(data: DetectionData, indices: Sequence[int]) -> bool:
-    return any(len(data.objects(index)[0]) for index in indices)
+    return any(len(data.objects(index).trainable()) for index in indices)

@@ -2,7 +2,8 @@
 
 Object sizes are log-uniform from tiny to nearly the full frame, so every level of a pyramid has objects of its own.
 The class is the shape; colour, texture and rotation carry no hint of it. Clutter strokes in the same colours, and
-overlap, make a detector look at the shape.
+overlap, make a detector look at the shape. The mask of an object is its whole shape, as its box is: what a smaller
+object covers of it is included.
 """
 
 from __future__ import annotations
@@ -10,23 +11,22 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import json
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from nas.datasets.cache import CACHE_VERSION, open_cache, write_cache
-from nas.datasets.dataset import Annotations, DetectionData
-from search_spaces.errors import ConfigError
+from nas.datasets.cache import CACHE_VERSION, FINGERPRINT_VERSION, open_cache, write_cache
+from nas.datasets.masks import encode_masks, pack_masks
+from nas.datasets.square import Annotations, SquareData
+from nas.datasets.stencils import SHAPES, cut_stencil
+from search_spaces.settings import at_least, not_above, within
 
 GENERATOR_VERSION = 1
-Polygon = list[tuple[float, float]]
-_OVERSAMPLING = 2
 _PLACEMENT_TRIES = 8
+_HALF = 128  # of a stencil's 255: a pixel covered by half belongs to the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,82 +58,113 @@ class SyntheticSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"data.seed is {self.seed}; it must not be negative.")
-        if self.images < 2:
-            raise ConfigError(f"data.images is {self.images}; at least 2 are due, one to train on and one to measure.")
-        if not 1 <= self.classes <= len(SHAPES):
-            raise ConfigError(f"data.classes is {self.classes}; allowed: 1 to {len(SHAPES)}.")
-        if not 1 <= self.min_objects <= self.max_objects:
-            raise ConfigError(
-                f"data.min_objects is {self.min_objects} and max_objects {self.max_objects}; "
-                f"1 <= min_objects <= max_objects is due."
-            )
-        if not 0 < self.smallest <= self.largest <= 1:
-            raise ConfigError(
-                f"data.smallest is {self.smallest} and largest {self.largest}; 0 < smallest <= largest <= 1 is due."
-            )
-        for name in ("clutter", "noise"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"data.{name} is {getattr(self, name)}; it must not be negative.")
+        at_least("images", self.images, 2)  # one to train on and one to measure
+        within("classes", self.classes, 1, len(SHAPES))
+        at_least("min_objects", self.min_objects, 1)
+        not_above("min_objects", self.min_objects, "max_objects", self.max_objects)
+        within("smallest", self.smallest, 0, 1, "(]")
+        within("largest", self.largest, 0, 1, "(]")
+        not_above("smallest", self.smallest, "largest", self.largest)
+        for name in ("clutter", "noise", "seed"):
+            at_least(name, getattr(self, name), 0)
         for name in ("max_overlap", "textured"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"data.{name} is {getattr(self, name)}; it lies in 0 to 1.")
+            within(name, getattr(self, name), 0, 1)
 
 
-def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path) -> DetectionData:
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One generated image with its n objects.
+
+    Attributes:
+        image: [3, S, S] uint8.
+        boxes: [n, 4] float32, x1 y1 x2 y2 in pixels.
+        labels: [n] int64, 1..K.
+        masks: [n, S, S] bool.
+    """
+
+    image: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    masks: NDArray[np.bool_]
+
+
+def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path) -> SquareData:
     """The set with images of ``image_size``, from the cache, which is made when it is not there.
 
     Raises:
         DataError: the cache cannot be written.
     """
-    key = fingerprint(settings, image_size)
-    data = open_cache(cache_dir, key)
-    if data is not None:
-        return data
-    pictures = [generate(settings, index, image_size) for index in range(settings.images)]
-    boxes = [boxes for _, boxes, _ in pictures]
-    corners = np.concatenate(boxes)
+    identity = fingerprint(settings, image_size)
+    key = f"{identity}-{CACHE_VERSION}"
+    data = open_cache(cache_dir, key) or _fill_cache(settings, image_size, cache_dir, key)
+    return replace(data, fingerprint=identity, source="synthetic")
+
+
+def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, key: str) -> SquareData:
+    images, boxes, labels = [], [], []
+    counts: list[bytes | None] = []
+    for index in range(settings.images):
+        picture = generate(settings, index, image_size)
+        images.append(picture.image)
+        boxes.append(picture.boxes)
+        labels.append(picture.labels)
+        counts.extend(encode_masks(picture.masks))
+    corners, masks = np.concatenate(boxes), pack_masks(counts)
     annotations = Annotations(
         boxes=corners,
-        labels=np.concatenate([labels for _, _, labels in pictures]),
+        labels=np.concatenate(labels),
         areas=np.prod(corners[:, 2:] - corners[:, :2], axis=1),
         crowd=np.zeros(len(corners), dtype=np.bool_),
         offsets=np.cumsum([0, *map(len, boxes)], dtype=np.int64),
-        scales=np.ones(settings.images, dtype=np.float32),
+        sizes=np.full((settings.images, 2), image_size, dtype=np.int64),
         class_names=tuple(SHAPES)[: settings.classes],
+        masks=masks,
+        original_masks=masks,
     )
-    return write_cache(cache_dir, key, image_size, (image for image, _, _ in pictures), annotations)
+    return write_cache(cache_dir, key, image_size, images, annotations)
 
 
 def fingerprint(settings: SyntheticSettings, image_size: int) -> str:
     """16 hexadecimal digits of the settings, the image size and the generator's version."""
-    text = json.dumps([GENERATOR_VERSION, CACHE_VERSION, image_size, asdict(settings)])
+    text = json.dumps([GENERATOR_VERSION, FINGERPRINT_VERSION, image_size, asdict(settings)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def generate(
-    settings: SyntheticSettings, index: int, image_size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
-    """Image ``index`` [3, S, S], its boxes [n, 4] (x1 y1 x2 y2 in pixels) and labels [n]; a function of the seed."""
+def generate(settings: SyntheticSettings, index: int, image_size: int) -> Picture:
+    """Image ``index`` with its objects; a function of the seed."""
     rng = np.random.default_rng((settings.seed, index))
     canvas = _background(rng, image_size)
     _draw_clutter(canvas, rng, settings.clutter)
     boxes: list[tuple[int, int, int, int]] = []
     labels: list[int] = []
+    masks: list[NDArray[np.bool_]] = []
     ratio = settings.largest / settings.smallest
     count = rng.integers(settings.min_objects, settings.max_objects + 1)
     for side in sorted(settings.smallest * ratio ** rng.random(count), reverse=True):
         label = int(rng.integers(settings.classes))
-        stencil = _stencil(rng, tuple(SHAPES.values())[label], max(4.0, side * image_size))
+        stencil = cut_stencil(rng, tuple(SHAPES.values())[label], max(4.0, side * image_size))
         place = _place(rng, stencil.size, image_size, boxes, settings.max_overlap)
         if place is not None:
             canvas.paste(_texture(rng, label, stencil.size, settings.textured), place, stencil)
             boxes.append((*place, place[0] + stencil.width, place[1] + stencil.height))
             labels.append(label + 1)
+            masks.append(_mask(stencil, place, image_size))
     pixels = np.asarray(canvas, dtype=np.float32) + rng.normal(0, settings.noise, (image_size, image_size, 1))
     image = np.clip(pixels, 0, 255).astype(np.uint8).transpose(2, 0, 1)
-    return image, np.asarray(boxes, dtype=np.float32).reshape(-1, 4), np.asarray(labels, dtype=np.int64)
+    return Picture(
+        image,
+        np.asarray(boxes, dtype=np.float32).reshape(-1, 4),
+        np.asarray(labels, dtype=np.int64),
+        np.asarray(masks, dtype=np.bool_).reshape(-1, image_size, image_size),
+    )
+
+
+def _mask(stencil: Image.Image, place: tuple[int, int], size: int) -> NDArray[np.bool_]:
+    """The pixels [S, S] that a stencil at ``place`` (left, top) covers by half at least."""
+    left, top = place
+    mask = np.zeros((size, size), dtype=np.bool_)
+    mask[top : top + stencil.height, left : left + stencil.width] = np.asarray(stencil) >= _HALF
+    return mask
 
 
 def _colour(rng: np.random.Generator, saturation: float) -> tuple[int, int, int]:
@@ -168,25 +199,6 @@ def _texture(rng: np.random.Generator, label: int, size: tuple[int, int], textur
     return Image.fromarray(np.where(pattern[..., None] == 0, first, second).astype(np.uint8))
 
 
-def _stencil(rng: np.random.Generator, outline: Callable[[], list[Polygon]], side: float) -> Image.Image:
-    """The rotated shape as a mask, cut to its extent, whose longer side is about ``side`` pixels."""
-    turn = rng.uniform(0, 2 * math.pi)
-    stretch = rng.uniform(0.7, 1.0)
-    cosine, sine = math.cos(turn), math.sin(turn)
-    solid, *holes = (
-        np.asarray(polygon) * (1, stretch) @ np.asarray([[cosine, sine], [-sine, cosine]]) for polygon in outline()
-    )
-    corner, extent = solid.min(axis=0), np.ptp(solid, axis=0)
-    factor = side * _OVERSAMPLING / extent.max()
-    width, height = (max(_OVERSAMPLING, math.ceil(length * factor)) for length in extent)
-    mask = Image.new("L", (width, height))
-    draw = ImageDraw.Draw(mask)
-    for polygon, fill in ((solid, 255), *((hole, 0) for hole in holes)):
-        draw.polygon([tuple(point) for point in ((polygon - corner) * factor).tolist()], fill=fill)
-    target = (max(1, round(width / _OVERSAMPLING)), max(1, round(height / _OVERSAMPLING)))
-    return mask.resize(target, Image.Resampling.BOX)
-
-
 def _place(
     rng: np.random.Generator,
     size: tuple[int, int],
@@ -212,34 +224,3 @@ def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -
     shared = max(width, 0) * max(height, 0)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return shared / (areas - shared)
-
-
-def _circle(radius: float) -> Polygon:
-    return [(radius * math.cos(angle), radius * math.sin(angle)) for angle in np.linspace(0, 2 * math.pi, 33)[:-1]]
-
-
-def _star(corners: int, inner: float) -> Polygon:
-    """Corners on the unit circle in turn with corners at ``inner``; an inner radius of cos(pi / n) gives an n-gon."""
-    angles = np.linspace(0, 2 * math.pi, 2 * corners + 1)[:-1]
-    radii = [1.0 if position % 2 == 0 else inner for position in range(2 * corners)]
-    return [(radius * math.cos(angle), radius * math.sin(angle)) for radius, angle in zip(radii, angles)]
-
-
-def _cross() -> Polygon:
-    arm = 0.3
-    quarter = [(arm, arm), (arm, 1.0), (-arm, 1.0)]
-    corners: Polygon = []
-    for _ in range(4):
-        corners += quarter
-        quarter = [(-y, x) for x, y in quarter]
-    return corners
-
-
-SHAPES: dict[str, Callable[[], list[Polygon]]] = {
-    "disc": lambda: [_circle(1.0)],
-    "triangle": lambda: [_star(3, math.cos(math.pi / 3))],
-    "cross": lambda: [_cross()],
-    "ring": lambda: [_circle(1.0), _circle(0.55)],
-    "square": lambda: [_star(4, math.cos(math.pi / 4))],
-    "star": lambda: [_star(5, 0.45)],
-}

@@ -12,7 +12,8 @@ from nas.detectors.heads import Classifier, MaskRCNN, RetinaNet
 from nas.detectors.published import PUBLISHED
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ConfigError, suggestion
+from search_spaces.errors import ConfigError
+from search_spaces.kinds import find
 
 HEADS: Mapping[str, Callable[[Backbone, Scaling, int], Network]] = {
     head.head_name: head for head in (RetinaNet, MaskRCNN, Classifier)
@@ -37,8 +38,7 @@ def build_detector(
         ArchitectureError: there is no such name and no such file, or the file holds no valid architecture.
         ConfigError: the head is unknown, the number of classes is out of range, or a width leaves no channel.
     """
-    if head not in HEADS:
-        raise ConfigError(f"unknown head {head!r}{suggestion(head, HEADS)}; there are: {', '.join(sorted(HEADS))}.")
+    make_network = find("head", HEADS, head)
     if not isinstance(classes, int) or isinstance(classes, bool) or not 2 <= classes <= MOST_CLASSES:
         raise ConfigError(
             f"classes is {classes!r}; it must be an integer from 2 to a million, including the background."
@@ -48,7 +48,7 @@ def build_detector(
     else:
         architecture, default = load_published(architecture, head)
     scaling = (scaling or default).resolved(head)
-    return HEADS[head](build_backbone(architecture, scaling), scaling, classes)
+    return make_network(build_backbone(architecture, scaling), scaling, classes)
 
 
 def default_scaling(architecture: Architecture) -> Scaling:

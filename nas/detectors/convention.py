@@ -65,6 +65,10 @@ class Convention:
     roi_levels: int | None
     batch_norm: Mapping[str, BatchNormConstants]
 
+    def batch_norm_of(self, head: str) -> BatchNormConstants:
+        """The constants with a head; one that the code base does not have takes RetinaNet's."""
+        return self.batch_norm.get(head, self.batch_norm["retinanet"])
+
     def __reduce__(self) -> tuple[Callable[[str], Convention], tuple[str]]:
         """A copy is the constant itself, and so is one that comes from another process."""
         return _named, (self.name,)

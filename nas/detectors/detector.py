@@ -151,7 +151,10 @@ def as_detector(network: Network, purpose: str) -> Detector:
         ConfigError: the network finds no objects; it is a classifier.
     """
     if not isinstance(network, Detector):
-        raise ConfigError(f"{purpose} needs a detector; a network with head {network.head_name!r} finds no objects.")
+        raise ConfigError(
+            f"{purpose} needs a detector; a network with head {network.head_name!r} finds no objects, one with "
+            f"retinanet or mask_rcnn does."
+        )
     return network
 
 

@@ -66,7 +66,7 @@ class Scaling:
 
     def resolved(self, head: str) -> Scaling:
         """The same scaling; constants of batch normalisation that are None become those of the convention."""
-        constants = CONVENTIONS[self.convention].batch_norm[head]
+        constants = CONVENTIONS[self.convention].batch_norm_of(head)
         return dataclasses.replace(
             self,
             bn_epsilon=constants.epsilon if self.bn_epsilon is None else self.bn_epsilon,

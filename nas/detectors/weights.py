@@ -15,8 +15,9 @@ from torch import Tensor
 from nas.detectors.build import HEADS, build_detector
 from nas.detectors.detector import Network
 from nas.detectors.scaling import Scaling
+from nas.disk import replacing
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, FileError
 from search_spaces.settings import build_settings
 
 SCHEMA_VERSION = 1
@@ -40,17 +41,18 @@ def save_detector(network: Network, path: str | Path, source: str | None = None)
         source: where the weights come from, a note for people.
 
     Raises:
-        ConfigError: the file cannot be written.
+        FileError: the file cannot be written; one that was there is unchanged.
     """
     metadata = {"detector": json.dumps(describe(network)), **({"source": source} if source else {})}
     tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, metadata)
-        path.chmod(0o666 & ~_umask())  # the library writes for the owner alone
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+            temporary.chmod(0o666 & ~_umask())  # the library writes for the owner alone
     except (OSError, SafetensorError) as error:
-        raise ConfigError(f"weights {path}: the file cannot be written ({error}).") from None
+        raise FileError(f"weights {path}: the file cannot be written ({error}).") from None
 
 
 def _umask() -> int:

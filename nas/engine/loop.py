@@ -19,7 +19,7 @@ MakeProxy = Callable[[], Proxy]
 def run_serial(search: Search, make_proxy: MakeProxy) -> None:
     """Evaluate trials until the search has none left; :attr:`Search.stop_reason` then says why.
 
-    An exception out of the proxy costs the trial one attempt and the proxy is built anew.
+    An exception that the proxy raises costs the trial one attempt, and the proxy is built anew.
 
     Args:
         search: hands out the trials and takes in the results.
@@ -42,7 +42,7 @@ def run_serial(search: Search, make_proxy: MakeProxy) -> None:
 
 
 def measure(proxy: Proxy, architecture: Architecture, seed: int) -> Measurement:
-    """The proxy's measurement, with this process as its worker (``host:process id``)."""
+    """The measurement of the proxy, with this process as its worker (``host:process id``)."""
     return replace(proxy.evaluate(architecture, seed), worker=f"{socket.gethostname()}:{os.getpid()}")
 
 

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
-from nas.engine.record import TrialRecord, TrialState
 from nas.engine.search import Search
+from nas.engine.trial import TrialRecord, TrialState
+from nas.words import duration
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -18,12 +19,12 @@ PLAIN_SECONDS = 30.0
 
 
 def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, session_started: float, now: float) -> str:
-    """One line: done/total, best AP, mean of the last results, trials per hour, time left, and what went otherwise.
+    """One line: evaluated/wanted, best AP, mean of the last results, trials per hour, time left, what had no result.
 
     Args:
         trials: the record so far.
-        samples: how many are to be evaluated in all.
-        session: index of this session; the rate counts what it answered, not what earlier ones did.
+        samples: how many architectures are evaluated in all.
+        session: index of this session; the rate counts what was answered in it, not in earlier ones.
         session_started, now: in Unix seconds.
     """
     states = Counter(trial.state for trial in trials)
@@ -45,14 +46,6 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
     return " | ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``"45 s"``, ``"12 min"``, ``"3 h 05 min"``."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
     complete = sorted(
         (trial for trial in evaluated if trial.measurement is not None and trial.measurement.ap is not None),
@@ -66,7 +59,7 @@ def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
 
 
 class ProgressLine:
-    """Prints :func:`progress_text`: rewrites one line on a terminal, else adds a line now and then.
+    """Prints :func:`progress_text`: rewrites one line on a terminal, and adds a line now and then to a file.
 
     Give it to :class:`Search` as ``on_change``, and call :meth:`close` at the end.
     """
@@ -85,7 +78,7 @@ class ProgressLine:
             self._print(search)
 
     def close(self) -> None:
-        """Print how it stands now, and end the line."""
+        """Print how the search stands now, and end the line."""
         if self._last is not None:
             self._print(self._last)
             if self._terminal:

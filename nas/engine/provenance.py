@@ -1,4 +1,4 @@
-"""Where a result came from: the code's commit, library versions, the device."""
+"""Where a result came from: the commit of the code, the versions of the libraries, the device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def collect_provenance() -> dict[str, Any]:
 
 
 def code_commit() -> str:
-    """The commit the code is at, with ``+changes`` where the working tree differs; ``"unknown"`` outside a clone."""
+    """The commit of the code, with ``+changes`` after it where files differ from it; ``"unknown"`` outside a clone."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return "unknown"
@@ -34,7 +34,7 @@ def code_commit() -> str:
 
 
 def device_name() -> str:
-    """The GPU's name, or the processor's with its number of cores."""
+    """The number of GPUs and the name of the first, or the name of the processor and the number of threads."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     return f"{_processor()}, {torch.get_num_threads()} threads"

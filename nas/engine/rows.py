@@ -4,55 +4,67 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nas.engine.events import Event, event_from_json
 from search_spaces.errors import RecordError
-
-Event = Mapping[str, Any]
-"""A JSON-ready dictionary whose ``kind`` is ``"session"``, ``"proposed"`` or ``"finished"``."""
 
 
 def to_row(number: int, event: Event) -> tuple[int, bytes, str]:
     """Row ``number`` (1, 2, ...) of the record: its number, the event as JSON, the checksum of both."""
-    payload = json.dumps(event, separators=(",", ":"), default=float).encode()
-    return number, payload, _checksum(number, payload)
+    payload = json.dumps(event.to_json(), separators=(",", ":"), default=float).encode()
+    return number, payload, checksum(number, payload)
+
+
+def checksum(number: int, payload: bytes) -> str:
+    """What tells a whole row from a torn one: 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(b"%d:" % number + payload).hexdigest()[:16]
 
 
 def from_rows(rows: Sequence[tuple[Any, Any, Any]], path: Path) -> tuple[list[Event], list[str]]:
     """The events of all rows in order, and a warning when the last row is torn and was dropped.
 
+    Args:
+        rows: number, payload and checksum as the database holds them, by number.
+        path: of the record, for messages.
+
     Raises:
-        RecordError: a row is missing, or one before the last is damaged.
+        RecordError: a row is missing, one before the last is damaged, or one holds no event that is known.
     """
     events: list[Event] = []
-    for due, (number, payload, checksum) in enumerate(rows, start=1):
-        if number != due:
-            raise RecordError(f"record {path}: row {due} is missing (the next is {number}); restore it from a copy.")
-        event = _from_row(number, payload, checksum)
-        if event is not None:
-            events.append(event)
-        elif due == len(rows):
+    for expected, (number, payload, check) in enumerate(rows, start=1):
+        if number != expected:
+            raise RecordError(
+                f"record {path}: row {expected} is missing (the next is {number}); restore it from a copy."
+            )
+        data = _from_row(number, payload, check)
+        if data is not None:
+            events.append(_event(number, data, path))
+        elif expected == len(rows):
             return events, [f"record {path}: its last row ({number}) is torn and was dropped; its event is done again."]
         else:
             raise RecordError(
                 f"record {path}: row {number} of {len(rows)} fails its checksum; only a torn last row can be dropped, "
-                "restore the file from a copy."
+                "so restore the file from a copy."
             )
     return events, []
 
 
-def _from_row(number: int, payload: Any, checksum: Any) -> Event | None:
-    """The event, or None when the row is not as it was written."""
-    if not isinstance(payload, bytes) or checksum != _checksum(number, payload).encode():
+def _from_row(number: int, payload: Any, check: Any) -> dict[str, Any] | None:
+    """The event as JSON gives it, or None when the row is not as it was written."""
+    if not isinstance(payload, bytes) or check != checksum(number, payload).encode():
         return None
     try:
-        event = json.loads(payload)
+        data = json.loads(payload)
     except ValueError:
         return None
-    return event if isinstance(event, dict) else None
+    return data if isinstance(data, dict) else None
 
 
-def _checksum(number: int, payload: bytes) -> str:
-    return hashlib.sha256(b"%d:" % number + payload).hexdigest()[:16]
+def _event(number: int, data: dict[str, Any], path: Path) -> Event:
+    try:
+        return event_from_json(data)
+    except RecordError as error:
+        raise RecordError(f"record {path}, row {number}: {error}") from None

@@ -1,7 +1,7 @@
-"""The state of a search: where controller, record and deduplication meet. It knows nothing of how trials are run.
+"""The state of a search: where controller, record and deduplication meet. How trials are run is not known here.
 
-All state is a fold over the record's events. A running search writes an event and takes it in; a resumed one takes in
-what was written, asking the controller again at each proposal and telling it each answer, in the recorded order.
+All state is a fold over the events of the record. A running search writes an event and takes it in. A resumed one takes
+in what was written: it asks the controller again at each proposal and tells it each answer, in the recorded order.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from controllers.base import Controller, Proposal
-from nas.engine.record import History, TrialRecord, TrialState, finished_event, proposed_event
-from nas.engine.rows import Event
+from nas.engine.events import Event, Finished, Proposed
+from nas.engine.proposals import ask_again, new_event
+from nas.engine.record import History
+from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
-from nas.engine.trial import SearchSettings, Trial, trial_seed
+from nas.engine.trial import Trial, TrialRecord, TrialState
 from proxies.base import Measurement
 from proxies.reward import reward
-from search_spaces.errors import ArchitectureError, RecordError, SpaceError, SpaceExhausted
+from search_spaces.errors import RecordError, SpaceExhausted
 
 
 class Search:
@@ -27,7 +29,7 @@ class Search:
 
     Attributes:
         settings: see :class:`SearchSettings`.
-        space: what decisions decode in.
+        space: decodes the decisions.
         folder: the run folder.
         history: sessions and trials so far; the last session is this one.
     """
@@ -43,11 +45,11 @@ class Search:
         """Take in what the store holds.
 
         Args:
-            controller: a fresh one; it is brought to where the record ends.
+            controller: a fresh one; it is brought to the point where the record ends.
             store: a record open for appending.
             settings: when to stop, and what to do with failures.
             reward: turns a measurement into what the controller is told.
-            on_change: called after every recorded change (the progress line).
+            on_change: called after every recorded change, for example by a progress line.
 
         Raises:
             RecordError: the controller does not propose what is recorded.
@@ -55,20 +57,20 @@ class Search:
         self.settings = settings
         self.space = controller.space
         self.folder = store.folder
-        self.history = History()
+        self.history = History(store.folder / RECORD_NAME)
         self._controller = controller
         self._store = store
         self._reward = reward
         self._on_change = on_change
-        self._proposals: dict[int, Proposal] = {}
-        self._originals: dict[str, int] = {}
-        self._followers: dict[int, list[int]] = {}
+        self._open: dict[int, Proposal] = {}  # proposals without an answer, in the order in which they were made
+        self._originals: dict[str, int] = {}  # fingerprint -> the trial that evaluates the architecture
         self._in_flight: set[int] = set()
         self._unwritten: list[Event] = []
         self._nothing_new = 0
         self._exhausted: str | None = None
         self._replay()
-        self._waiting = deque(self._trial(record) for record in self.history.trials if self._settle(record))
+        self._answer_known()
+        self._waiting = deque(self._trial(number) for number in self._open if self._needs_evaluation(number))
         self._write()
 
     @property
@@ -90,8 +92,11 @@ class Search:
     def next_trial(self) -> Trial | None:
         """A trial to evaluate now: one that was interrupted, or a new proposal, recorded before it is returned.
 
-        Known architectures that the controller proposes on the way are answered from the record. None: nothing to
-        start now; over when :attr:`stop_reason` says so, else more may come when a running trial is finished.
+        Known architectures that the controller proposes on the way are answered from the record.
+
+        Returns:
+            None when there is nothing to start now. The search is over when :attr:`stop_reason` says so; otherwise
+            more may come when a running trial is finished.
 
         Raises:
             RecordError: the record cannot be written.
@@ -99,11 +104,11 @@ class Search:
         if self._waiting:
             trial = self._waiting.popleft()
         else:
-            record = self._propose_new()
+            number = self._propose_new()
             self._write()
-            if record is None:
+            if number is None:
                 return None
-            trial = self._trial(record)
+            trial = self._trial(number)
         self._in_flight.add(trial.number)
         return trial
 
@@ -122,11 +127,10 @@ class Search:
         reward = None if error else self._reward(measurement)
         if error is None and (reward is None or not math.isfinite(reward)):
             error = f"the reward is {reward}; it must be a finite number."
-        state = TrialState.FAILED if error else TrialState.COMPLETE
-        self._close(trial, state, reward, measurement, error, started)
+        self._close(trial, None if error else reward, measurement, error, started)
 
     def fail(self, trial: Trial, reason: str) -> None:
-        """A trial lost its worker: it is handed out again, or after ``retries`` times recorded as FAILED.
+        """A trial lost its worker: it is handed out again, or recorded as FAILED when ``retries`` are used up.
 
         Raises:
             RecordError: the record cannot be written.
@@ -135,86 +139,94 @@ class Search:
             self._in_flight.discard(trial.number)
             self._waiting.append(replace(trial, attempt=trial.attempt + 1))
         else:
-            self._close(trial, TrialState.FAILED, None, None, reason, None)
+            self._close(trial, None, None, reason, None)
 
     def _close(
         self,
         trial: Trial,
-        state: TrialState,
         reward: float | None,
         measurement: Measurement | None,
         error: str | None,
         started: float | None,
     ) -> None:
-        record = self.history.trials[trial.number]
+        """Answer a trial that was evaluated, and the proposals that waited for it; without a reward it is FAILED."""
+        if trial.number not in self._open:
+            raise RecordError(f"trial {trial.number} was answered before; every trial must be answered once.")
         self._answer(
-            replace(
-                record,
-                state=state,
-                reward=float(reward) if state is TrialState.COMPLETE and reward is not None else self._failed_reward,
+            Finished(
+                number=trial.number,
+                state=TrialState.FAILED if reward is None else TrialState.COMPLETE,
+                reward=self.settings.failed_reward if reward is None else float(reward),
                 measurement=measurement,
                 error=error,
-                started=record.started if started is None else started,
+                started=self.history.trials[trial.number].started if started is None else started,
+                finished=time.time(),
                 attempts=trial.attempt,
             )
         )
-        for number in self._followers.pop(trial.number, ()):
-            self._settle(self.history.trials[number])
+        self._answer_known()
         self._in_flight.discard(trial.number)
         self._write()
 
-    def _propose_new(self) -> TrialRecord | None:
-        """Ask until an architecture comes that is not known; None when the bounds are met first."""
+    def _propose_new(self) -> int | None:
+        """Ask until an unknown architecture comes; the number of its proposal, or None when a bound is met first."""
         while len(self._originals) < self.settings.samples and self._nothing_new < self.settings.max_duplicates:
             try:
                 proposal = self._controller.ask()
             except SpaceExhausted as error:
                 self._exhausted = str(error)
                 return None
-            record = self._take(proposed_event(self._new_record(proposal)), proposal)
-            if self._settle(record):
-                return record
+            event = new_event(proposal, self.space, self.settings.seed)
+            self._unwritten.append(event)
+            self._take_proposal(event, proposal)
+            if self._needs_evaluation(proposal.number):
+                return proposal.number
+            self._answer_known()
         return None
 
-    def _new_record(self, proposal: Proposal) -> TrialRecord:
-        try:
-            architecture, error = self.space.decode(proposal.decisions), None
-        except (ArchitectureError, SpaceError) as problem:
-            architecture, error = None, str(problem)
-        return TrialRecord(
-            number=proposal.number,
-            state=TrialState.RUNNING,
-            decisions=proposal.decisions,
-            architecture=architecture,
-            fingerprint=architecture.fingerprint if architecture else "",
-            seed=trial_seed(self.settings.seed, proposal.number),
-            session=len(self.history.sessions) - 1,
-            started=time.time(),
-            error=error,
-        )
+    def _needs_evaluation(self, number: int) -> bool:
+        """Whether an open proposal is the first of its architecture."""
+        record = self.history.trials[number]
+        return record.architecture is not None and self._originals[record.fingerprint] == number
 
-    def _settle(self, record: TrialRecord) -> bool:
-        """Answer a running record that needs no evaluation, if its answer is known; whether it needs one."""
-        if record.state is not TrialState.RUNNING:
-            return False
+    def _answer_known(self) -> None:
+        """Answer every open proposal that needs no evaluation and whose answer is known by now."""
+        for number in tuple(self._open):
+            if not self._needs_evaluation(number) and (answer := self._known_answer(self.history.trials[number])):
+                self._answer(answer)
+
+    def _known_answer(self, record: TrialRecord) -> Finished | None:
+        """The answer to a proposal that needs no evaluation; None while the trial that it waits for is running."""
         if record.architecture is None:
-            self._answer(replace(record, state=TrialState.INFEASIBLE, reward=self._failed_reward))
-            return False
-        original = self.history.trials[self._originals[record.fingerprint]]
-        if original.number == record.number:
-            return True
-        if original.state is not TrialState.RUNNING:
-            self._answer(replace(record, state=TrialState.DUPLICATE, reward=original.reward, error=original.error))
-        return False
+            state, reward, error = TrialState.INFEASIBLE, self.settings.failed_reward, record.error
+        else:
+            original = self.history.trials[self._originals[record.fingerprint]]
+            if original.state is TrialState.RUNNING:
+                return None
+            state, reward, error = TrialState.DUPLICATE, original.reward, original.error
+        return Finished(record.number, state, reward, None, error, record.started, time.time(), attempts=0)
 
-    def _answer(self, record: TrialRecord) -> None:
-        event = finished_event(replace(record, finished=time.time()))
+    def _answer(self, event: Finished) -> None:
+        """Tell the controller, note what that changed, and record the answer."""
+        before = self._controller.metrics()
+        self._tell(event)
+        after = self._controller.metrics()
+        event = event if after == before else replace(event, controller_metrics=after)
         self._unwritten.append(event)
-        self._apply(event, None)
+        self.history.apply(event)
 
-    def _take(self, event: Event, proposal: Proposal) -> TrialRecord:
-        self._unwritten.append(event)
-        return self._apply(event, proposal)
+    def _take_proposal(self, event: Proposed, proposal: Proposal) -> None:
+        self.history.apply(event)
+        self._open[event.number] = proposal
+        known = event.architecture is None or event.fingerprint in self._originals
+        self._nothing_new = self._nothing_new + 1 if known else 0
+        if not known:
+            self._originals[event.fingerprint] = event.number
+
+    def _tell(self, event: Finished) -> None:
+        self._controller.tell(self._open.pop(event.number), event.reward)
+        if event.attempts:
+            self._nothing_new = 0
 
     def _write(self) -> None:
         """Put all changes since the last call on the disk, in one transaction."""
@@ -224,64 +236,18 @@ class Search:
             if self._on_change is not None:
                 self._on_change(self)
 
-    def _apply(self, event: Event, proposal: Proposal | None) -> TrialRecord:
-        """Take in one event: the history, what is known, and the controller."""
-        record = self.history.apply(event)
-        assert record is not None
-        if proposal is not None:
-            self._proposals[record.number] = proposal
-            self._note_proposal(record)
-        else:
-            self._controller.tell(self._proposals.pop(record.number), record.reward)
-            if record.attempts:
-                self._nothing_new = 0
-        return record
-
-    def _note_proposal(self, record: TrialRecord) -> None:
-        if record.architecture is None:
-            self._nothing_new += 1
-            return
-        original = self._originals.setdefault(record.fingerprint, record.number)
-        if original == record.number:
-            self._nothing_new = 0
-            return
-        self._nothing_new += 1
-        if self.history.trials[original].state is TrialState.RUNNING:
-            self._followers.setdefault(original, []).append(record.number)
-
     def _replay(self) -> None:
         for event in self._store.events:
-            if event.get("kind") == "session":
-                self.history.apply(event)
-            elif event.get("kind") == "proposed":
-                self._apply(event, self._ask_again(event))
-            else:
-                self._apply(event, None)
+            match event:
+                case Proposed():
+                    self._take_proposal(event, ask_again(self._controller, event, self.folder / RECORD_NAME))
+                case Finished():
+                    self.history.apply(event)
+                    self._tell(event)
+                case _:
+                    self.history.apply(event)
 
-    def _ask_again(self, event: Event) -> Proposal:
-        recorded = tuple(event["decisions"])
-        try:
-            proposal = self._controller.ask()
-        except SpaceExhausted as error:
-            raise RecordError(
-                self._replay_difference(event["number"], f"it has nothing to propose ({error})")
-            ) from None
-        if (proposal.number, proposal.decisions) != (event["number"], recorded):
-            raise RecordError(
-                self._replay_difference(event["number"], f"{list(proposal.decisions)} instead of {list(recorded)}")
-            )
-        return proposal
-
-    def _replay_difference(self, number: int, found: str) -> str:
-        return (
-            f"record {self._store.folder / RECORD_NAME}: replayed, the controller proposes another trial {number}: "
-            f"{found}; the controller, its settings or the code differ from those that wrote the record."
-        )
-
-    def _trial(self, record: TrialRecord) -> Trial:
+    def _trial(self, number: int) -> Trial:
+        record = self.history.trials[number]
         assert record.architecture is not None
         return Trial(record.number, record.decisions, record.architecture, record.seed)
-
-    @property
-    def _failed_reward(self) -> float | None:
-        return self.settings.failed_reward

@@ -1,23 +1,24 @@
-"""The record's file: one SQLite database of checksummed rows that is only ever appended to.
+"""The file of the record: one SQLite database of rows with checksums, which is only ever appended to.
 
-A row is one event of a search. What an event means is :mod:`nas.engine.record`'s business; this module keeps rows
-whole. Every append is one transaction in rollback-journal mode, synchronised to the disk before it returns, so a
-killed process leaves either all of it or nothing, and one file at rest.
+A row is one event of a search. :mod:`nas.engine.record` knows what the events mean; this module keeps the rows whole.
+Every append is one transaction in rollback-journal mode, synchronised to the disk before it returns, so a killed
+process leaves either all of it or nothing. At rest there is one file.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nas.engine.disk import connect, locked, sentences, sync_folder
-from nas.engine.rows import Event, from_rows, to_row
+from nas.disk import sync_folder
+from nas.engine.database import connect, locked, sentences
+from nas.engine.events import Event, Json, SessionBegun, plain
+from nas.engine.older import current_identity
+from nas.engine.rows import from_rows, to_row
 from search_spaces.errors import RecordError
 
 RECORD_NAME = "record.db"
@@ -44,14 +45,14 @@ class Store:
         self._rows = 0
 
     @classmethod
-    def create(cls, folder: Path, identity: Event, config: Event, provenance: Event) -> Store:
-        """Begin the record of a new search in ``folder``, which is made if need be.
+    def create(cls, folder: Path, identity: Json, config: Json, provenance: Json) -> Store:
+        """Begin the record of a new search in ``folder``, which is made if it is not there.
 
         Args:
             folder: the run folder.
             identity: what makes the search this one (space, controller, proxy, data, seed); resuming compares it.
             config: the resolved configuration.
-            provenance: commit, versions, device, data set fingerprint.
+            provenance: commit, versions, device, fingerprint of the data set.
 
         Raises:
             RecordError: the folder holds a record, is in use by another search, or cannot be written.
@@ -68,19 +69,19 @@ class Store:
             with sentences(path):
                 fresh.unlink(missing_ok=True)
                 fresh.touch()
-                _initialise(fresh, _session(identity, config, provenance))
+                _initialise(fresh, SessionBegun.now(identity, config, provenance))
                 os.replace(fresh, path)
                 sync_folder(folder)
             return cls._load(folder, lock)
 
     @classmethod
-    def open(cls, folder: Path, identity: Event, config: Event, provenance: Event) -> Store:
-        """Go on with the record in ``folder`` in a new session; arguments as in :meth:`create`.
+    def open(cls, folder: Path, identity: Json, config: Json, provenance: Json) -> Store:
+        """Go on with the record in ``folder`` in a new session; the arguments are those of :meth:`create`.
 
-        A torn last row is dropped with a warning; what it said is done again.
+        A torn last row is dropped with a warning; what it said will be done again.
 
         Raises:
-            RecordError: there is no record, it is damaged, it is another search's, or another search is using it.
+            RecordError: there is no record, it is damaged, it belongs to another search, or another process uses it.
         """
         _require_record(folder)
         with locked(folder) as lock:
@@ -88,7 +89,7 @@ class Store:
             try:
                 _check_identity(folder, store.events, identity)
                 store._delete_torn_row()
-                session = _session(identity, config, provenance)
+                session = SessionBegun.now(identity, config, provenance)
                 store.append([session])
                 store.events.append(session)
             except BaseException:
@@ -112,8 +113,8 @@ class Store:
         """Write the events in one transaction; on return they are on the disk.
 
         Raises:
-            RecordError: they cannot be written (a full disk, say); the record then holds none of them, and all that
-                it held before.
+            RecordError: they cannot be written (the disk is full, for example); the record then holds none of them,
+                and all that it held before.
         """
         rows = [to_row(self._rows + 1 + at, event) for at, event in enumerate(events)]
         with self._transaction():
@@ -134,7 +135,7 @@ class Store:
         self.close()
 
     def _delete_torn_row(self) -> None:
-        """The one deletion there is: the row after the last whole one, so that its number can be used again."""
+        """The only deletion: the row after the last whole one goes, so that its number can be used again."""
         if self.warnings:
             with self._transaction():
                 self._connection.execute("DELETE FROM events WHERE number > ?", (self._rows,))
@@ -154,7 +155,7 @@ class Store:
 
 
 def read_events(folder: Path) -> tuple[list[Event], list[str]]:
-    """All whole rows of a run folder's record and the warnings about it; works while the search is running.
+    """The events of a run folder's record, and warnings about it; works while the search is running.
 
     Raises:
         RecordError: there is no record, or it is damaged.
@@ -174,7 +175,7 @@ def _require_record(folder: Path) -> None:
         raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give the folder of a search.")
 
 
-def _initialise(path: Path, session: Event) -> None:
+def _initialise(path: Path, session: SessionBegun) -> None:
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -204,21 +205,12 @@ def _read(connection: sqlite3.Connection, path: Path) -> tuple[list[Event], list
     return from_rows(rows, path)
 
 
-def _session(identity: Event, config: Event, provenance: Event) -> Event:
-    session = {
-        "kind": "session",
-        "started": time.time(),
-        "identity": dict(identity),
-        "config": dict(config),
-        "provenance": dict(provenance),
-    }
-    return dict(json.loads(json.dumps(session, default=str)))
-
-
-def _check_identity(folder: Path, events: Sequence[Event], identity: Event) -> None:
-    wanted = json.loads(json.dumps(dict(identity), default=str))
+def _check_identity(folder: Path, events: Sequence[Event], identity: Json) -> None:
+    wanted = plain(identity)
     for event in events:
-        if event["kind"] == "session" and (difference := _difference(event["identity"], wanted)):
+        if isinstance(event, SessionBegun) and (
+            difference := _difference(current_identity(event.identity, wanted), wanted)
+        ):
             key, there, here = difference
             raise RecordError(
                 f"run folder {folder} holds another search: its {key} is {there!r}, here it is {here!r}; "

@@ -1,15 +1,33 @@
-"""What a runner is given: the settings of a search and the trials it hands out."""
+"""A trial: what a worker is given to evaluate, the states that it goes through, and its record."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
 
 import numpy as np
 
+from proxies.base import Measurement
 from search_spaces.architecture import Architecture
 from search_spaces.decisions import Decisions
-from search_spaces.errors import ConfigError
+from search_spaces.errors import RecordError
+
+
+class TrialState(StrEnum):
+    """What became of a proposal."""
+
+    RUNNING = auto()
+    """Proposed and not answered yet."""
+    COMPLETE = auto()
+    """Evaluated; has a reward and a measurement."""
+    FAILED = auto()
+    """Evaluated without a result; ``error`` says why."""
+    INFEASIBLE = auto()
+    """The decisions give no valid architecture; nothing was evaluated."""
+    DUPLICATE = auto()
+    """The architecture was known; answered from the record and not evaluated again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +35,7 @@ class Trial:
     """What a worker needs to evaluate one architecture.
 
     Attributes:
-        number: the trial's number in the record.
+        number: the number of the trial in the record.
         decisions: decode to the architecture.
         architecture: what is evaluated.
         seed: seed of the evaluation.
@@ -32,34 +50,95 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """How long a search goes on and what it does when things go wrong.
+class TrialRecord:
+    """One proposal and its answer.
 
     Attributes:
-        samples: architectures to evaluate, failed ones included, known ones not.
-        seed: every trial's seed derives from this one and the trial's number.
-        retries: how often a trial that lost its worker is tried again.
-        failed_reward: what the controller is told for a trial without a result; None leaves it to the controller.
-        max_duplicates: the search ends when so many proposals in a row brought nothing new.
+        number: 0, 1, 2, ... in the order of proposal.
+        state: see :class:`TrialState`.
+        decisions: what the controller proposed.
+        architecture: what they decode to; None when they decode to nothing valid.
+        fingerprint: that of the architecture; empty without one.
+        seed: seed of its evaluation.
+        session: index of the session that answered it, or that proposed it while it is running.
+        started: when a worker began it (until it is answered: when it was proposed), in Unix seconds.
+        finished: when its answer was recorded, in Unix seconds; None while it is running.
+        reward: what the controller was told; None for no reward.
+        measurement: what the proxy measured; None for trials that were not evaluated or lost their worker.
+        error: why there is no result, as a sentence.
+        attempts: how often it was begun, retries included; 0 for trials that are running or were not evaluated.
+        controller_metrics: the metrics of the controller after it was told, where that changed them; else empty.
 
     Raises:
-        ConfigError: a setting is out of range.
+        RecordError: the values contradict each other or are out of range.
     """
 
-    samples: int
-    seed: int = 0
-    retries: int = 2
-    failed_reward: float | None = None
-    max_duplicates: int = 1000
+    number: int
+    state: TrialState
+    decisions: Decisions
+    architecture: Architecture | None
+    fingerprint: str
+    seed: int
+    session: int
+    started: float | None = None
+    finished: float | None = None
+    reward: float | None = None
+    measurement: Measurement | None = None
+    error: str | None = None
+    attempts: int = 0
+    controller_metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, least in (("samples", 1), ("seed", 0), ("retries", 0), ("max_duplicates", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if self.failed_reward is not None and not math.isfinite(self.failed_reward):
-            raise ConfigError(f"failed_reward is {self.failed_reward}; it must be a finite number or null.")
+        for problem in _problems(self):
+            raise RecordError(f"trial {self.number} {problem}")
+
+
+_GIVEN: dict[TrialState, dict[str, bool]] = {
+    TrialState.RUNNING: {"reward": False, "measurement": False, "finished": False},
+    TrialState.COMPLETE: {
+        "architecture": True,
+        "reward": True,
+        "measurement": True,
+        "error": False,
+        "finished": True,
+    },
+    TrialState.FAILED: {"architecture": True, "error": True, "finished": True},
+    TrialState.INFEASIBLE: {"architecture": False, "measurement": False, "error": True, "finished": True},
+    TrialState.DUPLICATE: {"architecture": True, "measurement": False, "finished": True},
+}
+"""State -> which fields must be given (True) and which must not (False); the others may be."""
+_EVALUATED = (TrialState.COMPLETE, TrialState.FAILED)
+
+
+def _problems(record: TrialRecord) -> Iterator[str]:
+    """What is wrong with a record; each completes a sentence that begins with ``trial 3``."""
+    for name in ("number", "seed", "session", "attempts"):
+        if not _is_whole(value := getattr(record, name)):
+            yield f"has {name} {value!r}; it must be a whole number, 0 or more."
+    for name in ("started", "finished", "reward"):
+        if (value := getattr(record, name)) is not None and not _is_finite(value):
+            yield f"has {name} {value!r}; it must be a finite number, or null."
+    for name, given in _GIVEN[record.state].items():
+        if (getattr(record, name) is not None) is not given:
+            must, found = ("be given", "missing") if given else ("not be given", "there")
+            yield f"is {record.state}, so {name!r} must {must}; it is {found}."
+    if bool(record.fingerprint) is (record.architecture is None):
+        yield f"has fingerprint {record.fingerprint!r}; it must be empty without an architecture, and only then."
+    if (record.attempts > 0) is not (record.state in _EVALUATED):
+        must = "1 or more" if record.state in _EVALUATED else "0"
+        yield f"is {record.state} and has attempts {record.attempts}; it must be {must}."
+    if record.controller_metrics and record.state is TrialState.RUNNING:
+        yield "is running, so it can have no controller_metrics yet."
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def trial_seed(search_seed: int, number: int) -> int:
-    """The seed of a trial's evaluation: 32 bits from the search's seed and the trial's number."""
+    """The seed of a trial's evaluation: 32 bits from the seed of the search and the number of the trial."""
     return int(np.random.SeedSequence(search_seed, spawn_key=(number,)).generate_state(1)[0])

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from nas.engine.record import Run, TrialRecord
+from nas.engine.record import Run
+from nas.engine.trial import TrialRecord
 
 BUSY_PHASES = ("train", "evaluate")
 
 
 def busy_share(run: Run) -> float | None:
-    """Share of the warm workers' wall time spent in training and evaluation, in [0, 1]; None while unknown.
+    """Share of their wall time that warm workers spent in training and evaluation, in [0, 1]; None while unknown.
 
-    A worker is warm from the moment its first result of a session was recorded to the moment its last one was; all
-    that lies between counts as wall time: waiting for the driver, building the detector, trials without a result. The
-    phases are those the proxy measured (``Measurement.seconds``).
+    A worker is warm from the moment when its first result of a session was recorded until its last one was. All that
+    lies between counts as wall time: waiting for the driver, building the detector, trials without a result. The
+    phases are those that the proxy measured (``Measurement.seconds``).
     """
     workers: dict[tuple[int, str], list[TrialRecord]] = defaultdict(list)
     for trial in run.trials:

@@ -71,8 +71,8 @@ def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
         ConfigError: the file cannot be read as a picture.
     """
     if path is None:
-        scene, boxes, _ = generate(SyntheticSettings(), 0, max(size))
-        pixels, source = scene[:, : size[0], : size[1]], f"a drawn scene of {len(boxes)} objects"
+        scene = generate(SyntheticSettings(), 0, max(size))
+        pixels, source = scene.image[:, : size[0], : size[1]], f"a drawn scene of {len(scene.boxes)} objects"
     else:
         try:
             with Image.open(path) as picture:

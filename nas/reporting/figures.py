@@ -1,39 +1,60 @@
-"""Figures of a run, each a pure function of the record: (run, path) in, a .png or .svg file out."""
+"""Figures of a run. Each is a function of the record alone, which writes it to a .png or .svg file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.engine.record import Run, TrialRecord, TrialState
-from nas.reporting.summary import FAILURES, CostPoint, cost_points, pareto_front, running_mean, samples, window_size
+from nas.engine.record import Run
+from nas.engine.trial import TrialRecord, TrialState
+from nas.reporting.canvas import (
+    BEST,
+    SAMPLE,
+    SIZE,
+    canvas,
+    count_on_x,
+    dots,
+    finish,
+    new_figure,
+    save,
+    say_empty,
+    style,
+)
+from nas.reporting.summary import (
+    FAILURES,
+    CostPoint,
+    cost_points,
+    metric_series,
+    pareto_front,
+    running_mean,
+    samples,
+    window_size,
+)
 from search_spaces.drawing import LIGHT, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-SAMPLE = "#4a86c8"
-BEST = "#e07b39"
 PHASES = ("#4a86c8", "#45a992", "#e0a93b", "#9b6bbd", "#c8605a", "#7d8791")
-SIZE = (8.6, 3.9)
 MOST_BARS = 60
-MOST_VECTOR_DOTS = 1500
+MOST_MARKERS = 40
+PANELS_A_ROW = 3
+PANEL_HEIGHT = 2.3  # inches
 
 
 def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """The reward curve: every sample a dot, the running mean, the best so far, failed trials at the bottom edge."""
-    figure, axes = _canvas(theme, "trial", "reward")
+    """The reward curve: a dot for every sample, the running mean, the best so far, failed trials at the bottom edge."""
+    figure, axes = canvas(theme, "trial", "reward")
     measured = samples(run)
     failed = [trial.number for trial in run.trials if trial.state in FAILURES]
     numbers = [sample.trial.number for sample in measured]
     rewards = [sample.reward for sample in measured]
     if measured:
         window = window_size(len(rewards))
-        _dots(axes, numbers, rewards, "sample")
+        dots(axes, numbers, rewards, "sample")
         axes.plot(
             numbers,
             running_mean(rewards, window),
@@ -56,21 +77,21 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     if failed:
         _mark_failures(axes, failed, theme)
     if not measured and not failed:
-        _say_empty(axes, theme, "no trial has finished yet")
-    _finish(figure, axes, path, theme)
+        say_empty(axes, theme, "no trial has finished yet")
+    finish(figure, axes, path, theme)
 
 
 def draw_costs(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """AP against multiply-adds of one proxy image, with the Pareto front and its trial numbers."""
     points = cost_points(run)
     scale, unit = _unit([point.multiply_adds for point in points])
-    figure, axes = _canvas(theme, f"multiply-adds per image{unit}", "AP on the proxy task")
+    figure, axes = canvas(theme, f"multiply-adds per image{unit}", "AP on the proxy task")
     if points:
-        _dots(axes, [point.multiply_adds / scale for point in points], [point.ap for point in points], "sample")
+        dots(axes, [point.multiply_adds / scale for point in points], [point.ap for point in points], "sample")
         _draw_front(axes, points, scale, theme)
     else:
-        _say_empty(axes, theme, "no trial has an AP yet")
-    _finish(figure, axes, path, theme)
+        say_empty(axes, theme, "no trial has an AP yet")
+    finish(figure, axes, path, theme)
 
 
 def _draw_front(axes: Axes, points: Sequence[CostPoint], scale: float, theme: Theme) -> None:
@@ -101,7 +122,7 @@ def _draw_front(axes: Axes, points: Sequence[CostPoint], scale: float, theme: Th
 
 
 def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tuple[CostPoint, float, float]]:
-    """Marks whose labels do not overlap; from the best AP down, one too close to an earlier one is left out."""
+    """Marks whose labels do not overlap: from the best AP down, those too close to an earlier one are left out."""
     kept: list[tuple[CostPoint, float, float]] = []
     width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     for mark in reversed(marks):
@@ -111,13 +132,13 @@ def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tupl
 
 
 def draw_seconds(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """Seconds per trial by phase, stacked; with many trials, one bar is the mean of consecutive ones."""
+    """Seconds per trial by phase, stacked; with many trials, a bar is the mean of consecutive ones."""
     tried = (trial for trial in run.trials if trial.state is not TrialState.DUPLICATE)
     timed = [trial for trial in tried if trial.measurement and trial.measurement.seconds]
     per_bar = max(1, -(-len(timed) // MOST_BARS))
     groups = [timed[start : start + per_bar] for start in range(0, len(timed), per_bar)]
     together = f" (mean of {per_bar} a bar)" if per_bar > 1 else ""
-    figure, axes = _canvas(theme, f"trial{together}", "seconds per trial")
+    figure, axes = canvas(theme, f"trial{together}", "seconds per trial")
     if groups:
         positions = [float(np.mean([trial.number for trial in group])) for group in groups]
         width = 0.82 * (min(np.diff(positions)) if len(positions) > 1 else 1.0)
@@ -128,49 +149,32 @@ def draw_seconds(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
             floor += heights
         axes.set_xlim(positions[0] - max(width, 1.0), positions[-1] + max(width, 1.0))
     else:
-        _say_empty(axes, theme, "no trial has been timed yet")
-    _finish(figure, axes, path, theme)
+        say_empty(axes, theme, "no trial has been timed yet")
+    finish(figure, axes, path, theme)
 
 
-def _canvas(theme: Theme, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
-    """A figure on its own canvas; nothing of pyplot's global state is touched."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=SIZE, facecolor=theme.paper, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor=theme.paper)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(theme.quiet)
-    axes.grid(axis="y", color=theme.grid, linewidth=0.9)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=theme.quiet, labelcolor=theme.ink, length=0, labelsize=10, pad=5)
-    axes.set_xlabel(xlabel, color=theme.quiet, fontsize=10.5, loc="right")
-    axes.set_ylabel(ylabel, color=theme.quiet, fontsize=10.5, loc="top")
-    if xlabel.startswith("trial"):
-        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
-    return figure, axes
-
-
-def _dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], label: str) -> None:
-    """Dots that get smaller as they get more; very many are one bitmap, which keeps an SVG small."""
-    size = float(np.clip(4000 / max(len(xs), 1), 6, 34))
-    axes.scatter(
-        xs,
-        ys,
-        s=size,
-        color=SAMPLE,
-        alpha=0.65 if len(xs) < 300 else 0.35,
-        linewidths=0,
-        zorder=2,
-        label=label,
-        rasterized=len(xs) > MOST_VECTOR_DOTS,
-    )
+def draw_metrics(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
+    """What the controller reported: a small panel for each metric, over the number of trials answered so far."""
+    series = metric_series(run)
+    columns = min(PANELS_A_ROW, max(1, len(series)))
+    rows = max(1, -(-len(series) // columns))
+    figure = new_figure(theme, (SIZE[0], PANEL_HEIGHT * rows + 0.4))
+    if not series:
+        say_empty(figure.add_subplot(facecolor=theme.paper), theme, "the controller has reported nothing")
+    for at, (name, points) in enumerate(series.items(), start=1):
+        axes = figure.add_subplot(rows, columns, at, facecolor=theme.paper)
+        style(axes, theme)
+        count_on_x(axes)
+        axes.set_title(name, color=theme.ink, fontsize=10.5, loc="left")
+        marker = "o" if len(points) <= MOST_MARKERS else ""
+        axes.plot(*zip(*points), color=SAMPLE, linewidth=1.6, marker=marker, markersize=3.5)
+        if at > len(series) - columns:
+            axes.set_xlabel("trials answered", color=theme.quiet, fontsize=10, loc="right")
+    save(figure, path, theme)
 
 
 def _mark_failures(axes: Axes, numbers: Sequence[int], theme: Theme) -> None:
-    """A cross at the bottom edge per failed trial; fainter when they are many."""
+    """A cross at the bottom edge for every failed trial; fainter when there are many."""
     axes.scatter(
         numbers,
         [0.025] * len(numbers),
@@ -183,30 +187,6 @@ def _mark_failures(axes: Axes, numbers: Sequence[int], theme: Theme) -> None:
         zorder=5,
         label=f"failed ({len(numbers):,})",
     )
-
-
-def _say_empty(axes: Axes, theme: Theme, text: str) -> None:
-    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
-    axes.spines[:].set_visible(False)
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme.quiet, fontsize=13)
-
-
-def _finish(figure: Figure, axes: Axes, path: str | Path, theme: Theme) -> None:
-    from matplotlib.collections import PathCollection
-
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        place: dict[str, Any] = {
-            "loc": "lower left",
-            "bbox_to_anchor": (-0.01, 1.0),
-            "ncols": len(handles),
-            "columnspacing": 1.5,
-        }
-        legend = axes.legend(handles, labels, fontsize=10, labelcolor=theme.ink, frameon=False, **place)
-        for handle in legend.legend_handles:
-            if isinstance(handle, PathCollection):
-                handle.set(sizes=[30], alpha=0.8)
-    figure.savefig(path, dpi=150, facecolor=theme.paper)
 
 
 def _unit(values: Sequence[float]) -> tuple[float, str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nas.disk import replacing
 from nas.engine.record import Run
+from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
-from nas.reporting.files import replacing
 from nas.reporting.page import write_report
 from nas.reporting.summary import Sample, best_sample, samples
-from nas.reporting.words import essentials, number
+from nas.words import number
 from search_spaces.architecture import dumps
 from search_spaces.drawing import draw
 
 
 def write_outputs(run: Run, folder: str | Path) -> tuple[Path, ...]:
-    """Write the outputs, each replaced in one step, and return their paths; without a complete trial no best.*.
+    """Write the outputs, each replaced in one step, and return their paths; ``best.*`` needs a complete trial.
 
     Raises:
-        RecordError: a file cannot be written; those already written are whole.
+        FileError: a file cannot be written; those already written are whole.
     """
     folder = Path(folder)
     best = best_sample(samples(run))
@@ -39,7 +40,7 @@ def _write_architecture(run: Run, best: Sample, folder: Path) -> Path:
 
 
 def _origin(run: Run, best: Sample) -> dict[str, Any]:
-    """Which trial of which search it is."""
+    """Which trial of which search the architecture comes from."""
     session = run.sessions[best.trial.session]
     return {
         "number": best.trial.number,

@@ -1,34 +1,26 @@
-"""report.html: a whole run on one page, in one file, that opens anywhere without a network."""
+"""report.html: a whole run on one page, in one file that opens anywhere without a network."""
 
 from __future__ import annotations
 
-import base64
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from nas.engine.record import Run, TrialState
-from nas.reporting.figures import draw_costs, draw_rewards, draw_seconds
-from nas.reporting.files import replacing
+from nas.disk import replacing
+from nas.engine.record import Run
+from nas.engine.trial import TrialState
+from nas.reporting.configuration import essentials, flatten
+from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
+from nas.reporting.markup import details, figure, note, row, section, table
+from nas.reporting.sentences import limits, metrics_sentences, state_sentence
 from nas.reporting.style import STYLE
-from nas.reporting.summary import Sample, Summary, cost_points, rank, samples, summarise
+from nas.reporting.summary import Sample, Summary, cost_points, metric_series, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
-from nas.reporting.words import (
-    duration,
-    essentials,
-    flatten,
-    limits,
-    moment,
-    number,
-    plural,
-    short_count,
-    state_sentence,
-)
+from nas.words import duration, moment, number, plural, short_count
 from search_spaces.architecture import Architecture
-from search_spaces.drawing import DARK, LIGHT, Theme, draw
+from search_spaces.drawing import draw
 
 TOP = 10
 STATES = (
@@ -39,8 +31,6 @@ STATES = (
     TrialState.RUNNING,
 )
 
-Draw = Callable[[Path, Theme], None]
-
 
 def write_report(run: Run, folder: str | Path) -> Path:
     """Write ``report.html`` into the run folder and return its path; the earlier one is replaced in one step.
@@ -48,7 +38,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     Works for a run that is under way and for one without any trial.
 
     Raises:
-        RecordError: the file cannot be written.
+        FileError: the file cannot be written.
     """
     path = Path(folder) / "report.html"
     with replacing(path) as temporary:
@@ -57,17 +47,18 @@ def write_report(run: Run, folder: str | Path) -> Path:
 
 
 def render_report(run: Run, name: str) -> str:
-    """The page as HTML; ``name`` is what the run is called. Everything from the record is escaped."""
+    """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
     summary = summarise(run)
-    sections = [
+    parts = [
         _heading(run, summary, name),
         _numbers(summary),
         _warnings(run),
         _rewards(run, summary),
         _best(summary),
-        _note(limits(summary)),
+        note(limits(summary)),
         _top(run),
         _costs(run),
+        _controller(run),
         _time(run, summary),
         _failures(summary),
         _settings(run),
@@ -77,7 +68,7 @@ def render_report(run: Run, name: str) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(section for section in sections if section)
+        + "\n".join(part for part in parts if part)
         + f"\n<footer>Written {moment(time.time())} from the record of the run.</footer>\n</body>\n</html>\n"
     )
 
@@ -115,7 +106,7 @@ def _numbers(summary: Summary) -> str:
 
 
 def _warnings(run: Run) -> str:
-    return _note(run.warnings, "note warning") if run.warnings else ""
+    return note(run.warnings, "note warning") if run.warnings else ""
 
 
 def _rewards(run: Run, summary: Summary) -> str:
@@ -123,7 +114,7 @@ def _rewards(run: Run, summary: Summary) -> str:
         return ""
     known = summary.counts[TrialState.DUPLICATE]
     text = f"{plural(known, 'proposal')} met a known architecture; nothing new was measured, so no dot is drawn."
-    return _section("Rewards", _figure(lambda path, theme: draw_rewards(run, path, theme), text if known else ""))
+    return section("Rewards", figure(lambda path, theme: draw_rewards(run, path, theme), text if known else ""))
 
 
 def _best(summary: Summary) -> str:
@@ -135,9 +126,9 @@ def _best(summary: Summary) -> str:
         f"Trial {best.trial.number}, reward {number(best.reward)}, fingerprint {best.trial.fingerprint}. "
         "Left to right: the order in which blocks are built; bottom to top: feature levels, fine to coarse."
     )
-    return _section(
+    return section(
         "Best architecture",
-        _figure(lambda path, theme: draw(architecture, path, theme=theme), caption, "wide", _describe(architecture)),
+        figure(lambda path, theme: draw(architecture, path, theme=theme), caption, "wide", _describe(architecture)),
     )
 
 
@@ -151,10 +142,10 @@ def _top(run: Run) -> str:
     if not best:
         return ""
     columns = ("trial", "reward", "AP", "parameters", "multiply-adds", "time")
-    header = _row([*((column, "right") for column in columns), ("architecture", "")], "th")
+    header = row([*((column, "right") for column in columns), ("architecture", "")], "th")
     body = "\n".join(_sample_row(sample) for sample in best)
     title = f"The best {len(best)}" if len(best) > 1 else "The only sample"
-    return _section(
+    return section(
         title, f'<div class="scroll"><table class="trials"><thead>{header}</thead><tbody>{body}</tbody></table></div>'
     )
 
@@ -177,7 +168,15 @@ def _costs(run: Run) -> str:
     if not cost_points(run):
         return ""
     text = "Every complete trial. A trial on the front has no other that is both cheaper and better."
-    return _section("Accuracy against cost", _figure(lambda path, theme: draw_costs(run, path, theme), text))
+    return section("Accuracy against cost", figure(lambda path, theme: draw_costs(run, path, theme), text))
+
+
+def _controller(run: Run) -> str:
+    series = metric_series(run)
+    if not series:
+        return ""
+    text = metrics_sentences(series)
+    return section("Controller", figure(lambda path, theme: draw_metrics(run, path, theme), text))
 
 
 def _time(run: Run, summary: Summary) -> str:
@@ -188,20 +187,20 @@ def _time(run: Run, summary: Summary) -> str:
     text = f"Compute of all trials: {duration(total)} ({phases})."
     if summary.busy_share is not None:
         text += f" Workers spent {summary.busy_share:.1%} of their wall time in training and evaluation."
-    return _section("Where the time went", _figure(lambda path, theme: draw_seconds(run, path, theme), text))
+    return section("Where the time went", figure(lambda path, theme: draw_seconds(run, path, theme), text))
 
 
 def _failures(summary: Summary) -> str:
     if not summary.failures:
         return ""
-    rows = "".join(_row([(f"{count:,}", "right"), (reason, "")], "td") for reason, count in summary.failures)
-    return _section("Failures", f'<div class="scroll"><table>{rows}</table></div>')
+    rows = "".join(row([(f"{count:,}", "right"), (reason, "")], "td") for reason, count in summary.failures)
+    return section("Failures", f'<div class="scroll"><table>{rows}</table></div>')
 
 
 def _settings(run: Run) -> str:
     if not run.sessions:
         return ""
-    return _details("Configuration", _table(flatten(run.sessions[-1].config)))
+    return details("Configuration", table(flatten(run.sessions[-1].config)))
 
 
 def _provenance(run: Run) -> str:
@@ -210,48 +209,4 @@ def _provenance(run: Run) -> str:
     sessions = [(f"session {at}", f"started {moment(session.started)}") for at, session in enumerate(run.sessions)]
     last = run.sessions[-1]
     seed: Mapping[str, Any] = {"seed": last.config["seed"]} if "seed" in last.config else {}
-    return _details("Provenance", _table([*sessions, *flatten({**last.provenance, **seed})]))
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>"
-
-
-def _details(title: str, body: str) -> str:
-    return f"<details>\n<summary>{escape(title)}</summary>\n{body}\n</details>"
-
-
-def _note(sentences: Sequence[str], classes: str = "note") -> str:
-    paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
-    return f'<aside class="{classes} small">{paragraphs}</aside>'
-
-
-def _table(rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(_row([(key, ""), (value, "")], "td") for key, value in rows)
-    return f'<table class="settings">{body}</table>'
-
-
-def _row(cells: Sequence[tuple[str, str]], tag: str) -> str:
-    """A table row of (text, CSS class) cells."""
-    inner = "".join(
-        f'<{tag} class="{name}">{escape(text)}</{tag}>' if name else f"<{tag}>{escape(text)}</{tag}>"
-        for text, name in cells
-    )
-    return f"<tr>{inner}</tr>"
-
-
-def _figure(draw_to: Draw, caption: str = "", classes: str = "", alternative: str = "") -> str:
-    """A picture embedded twice, as SVG data, for light and dark pages."""
-    light, dark = _data_uri(draw_to, LIGHT), _data_uri(draw_to, DARK)
-    text = f'<p class="quiet small">{escape(caption)}</p>' if caption else ""
-    return (
-        f'<figure class="{classes}"><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" alt="{escape(alternative or caption)}"></picture></figure>{text}'
-    )
-
-
-def _data_uri(draw_to: Draw, theme: Theme) -> str:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
-        draw_to(path, theme)
-        return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return details("Provenance", table([*sessions, *flatten({**last.provenance, **seed})]))

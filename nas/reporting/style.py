@@ -1,4 +1,4 @@
-"""The style sheet of the report page: light and dark by the reader's setting, one column that fits a phone."""
+"""The style sheet of the report: light or dark as the reader's system is set, in one column that fits a phone."""
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1d2329; --quiet: #67717b; --line: #e3e7ea;

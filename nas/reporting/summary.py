@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.engine.record import Run, TrialRecord, TrialState
+from nas.engine.record import Run
+from nas.engine.trial import TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
 from search_spaces.architecture import Architecture
 
@@ -38,12 +39,12 @@ class Summary:
 
     Attributes:
         counts: trials by state; every state has an entry.
-        wanted: how many architectures the search is to evaluate.
-        best: the sample with the highest reward, the earliest of equals.
+        wanted: how many architectures the search will evaluate in all.
+        best: the sample with the highest reward; of equal ones, the earliest.
         mean_reward: over all samples.
         recent_mean: over the last ``recent`` samples.
         recent: the window of :func:`window_size`.
-        wall_seconds: from each session's start to its last result, pauses between sessions left out.
+        wall_seconds: from the start of each session to its last result; pauses between sessions are left out.
         trials_per_hour: evaluated trials (complete or failed) per hour of that.
         busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
         seconds_by_phase: compute of all measured trials.
@@ -103,7 +104,7 @@ def summarise(run: Run) -> Summary:
 
 
 def samples(run: Run) -> list[Sample]:
-    """The complete trials, by number. Duplicates are not samples: nothing was measured anew."""
+    """The complete trials, by number. Duplicates are not samples, since nothing was measured anew."""
     return [
         Sample(trial, trial.architecture, trial.reward)
         for trial in run.trials
@@ -112,7 +113,7 @@ def samples(run: Run) -> list[Sample]:
 
 
 def rank(measured: Sequence[Sample]) -> list[Sample]:
-    """Samples by reward, the highest first; of equals, the earlier."""
+    """Samples by reward, the highest first; of equal ones, the earlier."""
     return sorted(measured, key=lambda sample: (-sample.reward, sample.trial.number))
 
 
@@ -142,12 +143,25 @@ def cost_points(run: Run) -> list[CostPoint]:
 
 
 def pareto_front(points: Sequence[CostPoint]) -> list[CostPoint]:
-    """Those of which no other has at most the multiply-adds and at least the AP, cheapest first."""
+    """The points that no other equals or beats in both multiply-adds and AP, the cheapest first."""
     front: list[CostPoint] = []
     for point in sorted(points, key=lambda point: (point.multiply_adds, -point.ap, point.number)):
         if not front or point.ap > front[-1].ap:
             front.append(point)
     return front
+
+
+def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """Name of a metric of the controller -> (trials answered so far, its value from then on), in order.
+
+    Empty for controllers that have no metrics and for records that were written before there were any.
+    """
+    series: dict[str, list[tuple[int, float]]] = {}
+    answered = sorted((trial for trial in run.trials if trial.finished is not None), key=lambda t: t.finished or 0.0)
+    for count, trial in enumerate(answered, start=1):
+        for name, value in trial.controller_metrics.items():
+            series.setdefault(name, []).append((count, value))
+    return series
 
 
 def wall_seconds(run: Run) -> float:
@@ -169,7 +183,7 @@ def seconds_by_phase(trials: Sequence[TrialRecord]) -> dict[str, float]:
 
 
 def failure_reasons(trials: Sequence[TrialRecord]) -> tuple[tuple[str, int], ...]:
-    """(first line of the reason, count), most frequent first; reasons that differ in numbers alone are one."""
+    """(first line of the reason, count), the most frequent first; reasons that differ only in numbers count as one."""
     examples: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for trial in trials:

@@ -1,4 +1,4 @@
-"""A small inline SVG of an architecture, for a table row; its colours follow the page's style sheet."""
+"""A small inline SVG of an architecture for a table row; its colours come from the style sheet of the page."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Training: the recipe, the order of the images, the batches, the steps."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search_spaces.errors import ConfigError
+from search_spaces.settings import at_least, one_of, positive, within
 
 SCHEDULES = ("cosine", "step", "constant")
 
@@ -15,14 +15,14 @@ class Schedule:
     """Linear warm-up, then a decay.
 
     Attributes:
-        base: learning rate after warm-up.
+        learning_rate: after warm-up.
         steps: length of the training.
         kind: ``"cosine"`` to zero, ``"step"`` (times 0.1 at each point of ``decay_at``) or ``"constant"``.
-        warmup_steps: steps over which the rate rises from ``warmup_start`` times ``base``.
+        warmup_steps: steps over which the rate rises from ``warmup_start`` times ``learning_rate``.
         decay_at: fractions of the training, for ``"step"``; the paper's protocol B decays at 320/350 and 340/350.
     """
 
-    base: float
+    learning_rate: float
     steps: int
     kind: str = "cosine"
     warmup_steps: int = 0
@@ -31,21 +31,17 @@ class Schedule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decay_at", tuple(self.decay_at))
-        if self.kind not in SCHEDULES:
-            raise ConfigError(f"schedule is {self.kind!r}; allowed: {', '.join(SCHEDULES)}.")
-        if self.base <= 0 or self.steps < 1 or self.warmup_steps < 0:
-            raise ConfigError(
-                f"learning_rate is {self.base}, steps {self.steps} and warmup_steps {self.warmup_steps}; "
-                f"learning_rate > 0, steps >= 1 and warmup_steps >= 0 are due."
-            )
-        if not 0 <= self.warmup_start <= 1 or not all(0 <= point <= 1 for point in self.decay_at):
-            raise ConfigError(
-                f"warmup_start is {self.warmup_start} and decay_at {list(self.decay_at)}; they are fractions, 0 to 1."
-            )
+        positive("learning_rate", self.learning_rate)
+        at_least("steps", self.steps, 1)
+        one_of("schedule", self.kind, SCHEDULES)
+        at_least("warmup_steps", self.warmup_steps, 0)
+        within("warmup_start", self.warmup_start, 0, 1)
+        for point in self.decay_at:
+            within("decay_at", point, 0, 1)
 
     def rate(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
-        return self.base * self._decay(step) * self._warmup(step)
+        return self.learning_rate * self._decay(step) * self._warmup(step)
 
     def _warmup(self, step: int) -> float:
         if step >= self.warmup_steps:

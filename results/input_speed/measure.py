@@ -21,12 +21,14 @@ import numpy as np
 import torch
 
 import search_spaces
-from nas.config import load_config, proxy_factory
+from nas.command_line.config import load_config
+from nas.command_line.parts import proxy_factory
 from nas.detectors import build_detector, keep_freed_memory
 from nas.engine.provenance import collect_provenance
 from nas.training.input import batches
-from nas.training.loop import Batch, train
+from nas.training.loop import train
 from nas.training.schedule import Schedule
+from nas.training.step import Batch
 from proxies.detection import DetectionProxy
 
 STEPS = 10
@@ -60,9 +62,10 @@ def measure(proxy: DetectionProxy, rounds: int) -> dict[str, list[float]]:
         torch.set_num_threads(1)
         keep_freed_memory()  # as the proxy does
     data, split = proxy.open()
-    detector = build_detector(search_spaces.load("spinenet-49"), proxy.scaling, classes=len(data.class_names) + 1)
+    recipe = proxy.settings
+    detector = build_detector(search_spaces.load("spinenet-49"), recipe.scaling, classes=len(data.class_names) + 1)
     detector.to(proxy.device)
-    stream = batches(data, split.train, proxy.settings.batch_size or 1, proxy.augment, 0, proxy.device)
+    stream = batches(data, split.train, recipe.batch_size or 1, recipe.augment, recipe.order_seed, proxy.device)
     in_memory = next(stream)
     sources: dict[str, Iterable[Batch]] = {"bare": itertools.repeat(in_memory), "with input": stream}
     seconds: dict[str, list[float]] = {name: [] for name in sources}
@@ -72,7 +75,7 @@ def measure(proxy: DetectionProxy, rounds: int) -> dict[str, list[float]]:
         for name in order.permutation(list(sources)):
             _synchronise(proxy.device)
             started = time.perf_counter()
-            train(detector, itertools.islice(sources[name], STEPS), schedule, proxy.optimiser)
+            train(detector, itertools.islice(sources[name], STEPS), schedule, recipe.optimiser)
             _synchronise(proxy.device)
             if number:  # the first round warms up
                 seconds[name].append((time.perf_counter() - started) / STEPS)

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 
-import search_spaces
-from nas.config import Config, load_config, proxy_factory
+from nas.command_line.config import Config, load_config
+from nas.command_line.parts import make_space, proxy_factory
 from nas.engine.provenance import collect_provenance
 
 FIELDS = ("architecture", "fingerprint", "seed", "ap", "params", "multiply_adds", "build", "train", "evaluate", "error")
@@ -56,7 +56,7 @@ def main() -> None:
 def measure(task: Task) -> Row:
     """One evaluation; architecture number n is the first sample of a generator seeded with n."""
     config, number, seed = task
-    architecture = search_spaces.build(**config["space"]).sample(np.random.default_rng(number))
+    architecture = make_space(config).sample(np.random.default_rng(number))
     result = proxy_factory(config)().evaluate(architecture, seed)
     return {
         "architecture": number,

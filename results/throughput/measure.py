@@ -24,7 +24,7 @@ import controllers
 import proxies
 import search_spaces
 from nas.engine import Search, SearchSettings, Store, TrialState, run_serial
-from nas.engine.ray_runner import RaySettings, ray_session, run_ray
+from nas.engine.ray import RaySettings, ray_session, run_ray
 
 SETTINGS = RaySettings(workers=2, gpus_per_trial=0)
 WARM = 100

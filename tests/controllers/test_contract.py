@@ -1,7 +1,8 @@
-"""What every controller must do, whoever it is."""
+"""What every controller must do."""
 
 import io
 import math
+import re
 from collections import deque
 from contextlib import suppress
 
@@ -89,8 +90,10 @@ def test_a_saved_state_goes_on_as_if_nothing_had_happened(key, events):
     restored = make(key)
     restored.load_state_dict(through_a_file(original.state_dict()))
     assert same(restored.state_dict(), original.state_dict())
+    assert restored.metrics() == original.metrics()
     assert run(restored, np.random.default_rng(3), 60) == run(original, np.random.default_rng(3), 60)
     assert same(restored.state_dict(), original.state_dict())
+    assert restored.metrics() == original.metrics()
 
 
 @every_controller
@@ -127,6 +130,30 @@ def test_a_state_is_a_copy_of_plain_values(key):
         assert type(value) in (dict, list, str, int, float, bool, torch.Tensor)
         pending.extend([*value.keys(), *value.values()] if isinstance(value, dict) else [])
         pending.extend(value if isinstance(value, list) else [])
+
+
+@every_controller
+def test_metrics_are_finite_numbers_by_name_and_a_copy(key):
+    controller = make(key)
+    run(controller, np.random.default_rng(6), 60)
+    metrics = controller.metrics()
+    for name, value in metrics.items():
+        assert re.fullmatch("[a-z_]+", name)
+        assert type(value) is float
+        assert math.isfinite(value)
+    kept = dict(metrics)
+    metrics["stranger"] = 1.0
+    assert controller.metrics() == kept
+
+
+@every_controller
+def test_metrics_change_only_when_a_reward_is_told(key):
+    controller = make(key)
+    run(controller, np.random.default_rng(6), 60)
+    before = controller.metrics()
+    for _ in range(9):
+        controller.tell(controller.ask(), None)
+    assert controller.metrics() == before
 
 
 @every_controller

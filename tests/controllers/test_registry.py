@@ -1,34 +1,44 @@
-"""Controllers by name: what is unknown is refused with what there is."""
+"""Controllers by kind: each is built from its defaults, and what is unknown is refused with what there is."""
 
 import pytest
 
 import controllers
 import search_spaces
-from search_spaces.errors import ControllerError
+from search_spaces.errors import ConfigError, ControllerError, NasError
 
 TOY = search_spaces.build("toy")
 
 
+@pytest.mark.parametrize("kind", controllers.CONTROLLERS)
+def test_every_kind_is_built_from_its_defaults(kind):
+    controller = controllers.build(kind, TOY, seed=1)
+    assert isinstance(controller, controllers.Controller)
+    TOY.check_decisions(controller.ask().decisions)
+    assert controllers.CONTROLLERS[kind].settings_type() is not None
+
+
 @pytest.mark.parametrize(
-    ("name", "chosen", "sentence"),
+    ("kind", "chosen", "error", "sentence"),
     [
-        ("pp0", {}, "unknown controller 'pp0' (did you mean 'ppo'?); there are: ppo, random, reinforce."),
-        ("xyz", {}, "unknown controller 'xyz'; there are: ppo, random, reinforce."),
-        ("random", {"clip": 1}, "controller random: unknown setting 'clip'; it has no settings."),
-        ("ppo", {"seed": -1}, "controller ppo: seed is -1; it must be a whole number, 0 or more."),
-        ("ppo", {"seed": 0.5}, "controller ppo: seed is 0.5; it must be a whole number, 0 or more."),
+        ("pp0", {}, ConfigError, "unknown controller 'pp0' (did you mean 'ppo'?); there are: ppo, random, reinforce."),
+        ("xyz", {}, ConfigError, "unknown controller 'xyz'; there are: ppo, random, reinforce."),
+        ("random", {"clip": 1}, ConfigError, "unknown controller setting 'clip'; it has no settings."),
+        ("ppo", {"clip": "x"}, ConfigError, "controller.clip is 'x'; it must be a finite number."),
+        ("ppo", {"seed": -1}, ControllerError, "controller ppo: seed is -1; it must be a whole number, 0 or more."),
+        ("ppo", {"seed": 0.5}, ControllerError, "controller ppo: seed is 0.5; it must be a whole number, 0 or more."),
     ],
 )
-def test_a_wrong_name_setting_or_seed_is_one_sentence(name, chosen, sentence):
-    with pytest.raises(ControllerError) as caught:
-        controllers.build(name, TOY, **chosen)
+def test_a_wrong_kind_setting_or_seed_is_one_sentence(kind, chosen, error, sentence):
+    with pytest.raises(NasError) as caught:
+        controllers.build(kind, TOY, **chosen)
+    assert type(caught.value) is error
     assert str(caught.value) == sentence
 
 
 def test_a_misspelt_setting_brings_a_suggestion_and_the_allowed_ones():
     with pytest.raises(
-        ControllerError, match=r"'lerning_rate' \(did you mean 'learning_rate'\?\).*clip.*entropy_weight"
+        ConfigError, match=r"'lerning_rate' \(did you mean 'learning_rate'\?\); there are: .*entropy_weight.*clip"
     ):
         controllers.build("ppo", TOY, lerning_rate=0.1)
-    with pytest.raises(ControllerError, match="unknown setting 'clip'"):
+    with pytest.raises(ConfigError, match="unknown controller setting 'clip'"):
         controllers.build("reinforce", TOY, clip=0.1)

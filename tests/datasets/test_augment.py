@@ -1,4 +1,7 @@
-"""Training batches: boxes follow their objects through flips and jitter."""
+"""Training batches: boxes and masks follow their objects through flips and jitter."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,34 +10,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.datasets.augment import MEAN_COLOUR, AugmentSettings, normalise, read_batch, read_images, to_device
-from nas.datasets.dataset import Annotations, DetectionData
+from nas.datasets.masks import Masks
+from nas.datasets.square import SquareData
 from search_spaces.errors import ConfigError
+from tests.datasets.square_support import SIZE, blank_data, masks_as_boxes, white_boxes
 
-SIZE = 64
+
+@dataclass(frozen=True)
+class Choice:
+    image: int = 0
+    seed: int = 0
+
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
 
 
-def one_white_box(x1: int, y1: int, x2: int, y2: int) -> DetectionData:
-    image = np.empty((1, 3, SIZE, SIZE), dtype=np.uint8)
-    image[:] = np.asarray(MEAN_COLOUR).reshape(1, 3, 1, 1)
-    image[0, :, y1:y2, x1:x2] = 255
-    annotations = Annotations(
-        boxes=np.asarray([[x1, y1, x2, y2]], dtype=np.float32),
-        labels=np.asarray([1]),
-        areas=np.asarray([1.0], dtype=np.float32),
-        crowd=np.asarray([False]),
-        offsets=np.asarray([0, 1]),
-        scales=np.ones(1, dtype=np.float32),
-        class_names=("white",),
-    )
-    return DetectionData(image, annotations, "key")
+def batch(data: SquareData, settings: AugmentSettings, *seeds: int) -> Any:
+    """Images and targets of the first image, once for each seed."""
+    return to_device(read_batch(data, [Choice(seed=seed) for seed in seeds], settings, masks=True), "cpu")
 
 
 @given(seed=st.integers(0, 10_000), left=st.integers(0, 40), top=st.integers(0, 40), flip=st.sampled_from([0.0, 1.0]))
 @settings(max_examples=40, deadline=None)
 def test_box_stays_on_its_object(seed: int, left: int, top: int, flip: float) -> None:
-    data = one_white_box(left, top, left + 24, top + 20)
-    varied = AugmentSettings(flip=flip, scale_min=0.5, scale_max=2.0)
-    images, targets = to_device(read_batch(data, [0], np.random.default_rng(seed), varied), "cpu")
+    data = white_boxes((left, top, left + 24, top + 20))
+    images, targets = batch(data, AugmentSettings(flip=flip, scale_min=0.5, scale_max=2.0), seed)
     assert images.shape == (1, 3, SIZE, SIZE)
     white = (images[0, 0] > 1).nonzero()
     if len(targets[0]["boxes"]) == 0:
@@ -45,12 +45,53 @@ def test_box_stays_on_its_object(seed: int, left: int, top: int, flip: float) ->
     assert torch.allclose(seen.float(), box, atol=1.6)
 
 
+@given(seed=st.integers(0, 10_000), left=st.integers(0, 30), top=st.integers(0, 30), flip=st.sampled_from([0.0, 1.0]))
+@settings(max_examples=40, deadline=None)
+def test_masks_move_with_their_boxes(seed: int, left: int, top: int, flip: float) -> None:
+    data = white_boxes((left, top, left + 24, top + 20), (30, 2, 60, 50))
+    _, (target,) = batch(data, AugmentSettings(flip=flip, scale_min=0.5, scale_max=2.0), seed)
+    assert target["masks"].dtype == torch.bool
+    assert target["masks"].shape == (len(target["boxes"]), SIZE, SIZE)
+    thick = (target["boxes"][:, 2:] - target["boxes"][:, :2]).amin(dim=1) > 2
+    extents = masks_as_boxes(target["masks"][thick].numpy())
+    np.testing.assert_allclose(extents, target["boxes"][thick].numpy(), atol=1.0)
+
+
 def test_without_variation_the_batch_is_the_image() -> None:
-    data = one_white_box(4, 8, 20, 30)
-    still = AugmentSettings(flip=0.0)
-    images, targets = to_device(read_batch(data, [0], np.random.default_rng(0), still), "cpu")
+    data = white_boxes((4, 8, 20, 30))
+    images, (target,) = batch(data, AugmentSettings(flip=0.0), 0)
     assert torch.equal(images, read_images(data, [0]))
-    assert targets[0]["boxes"].tolist() == [[4, 8, 20, 30]]
+    assert target["boxes"].tolist() == [[4, 8, 20, 30]]
+    assert masks_as_boxes(target["masks"].numpy()).tolist() == [[4, 8, 20, 30]]
+
+
+def test_variation_is_each_image_s_own() -> None:
+    data, varied = white_boxes((4, 8, 20, 30)), AugmentSettings(scale_min=0.5, scale_max=2.0)
+    images, _ = batch(data, varied, 1, 2, 3)
+    alone, _ = batch(data, varied, 2)
+    assert torch.equal(images[1], alone[0])
+    assert not torch.equal(images[1], images[0])
+
+
+def test_masks_are_not_read_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = white_boxes((4, 8, 20, 30))
+    monkeypatch.setattr(Masks, "decode", None)
+    raw = read_batch(data, [Choice()], AugmentSettings())
+    assert set(raw.targets[0]) == {"boxes", "labels"}
+
+
+def test_targets_are_copies() -> None:
+    data = white_boxes((4, 8, 20, 30))
+    raw = read_batch(data, [Choice()], AugmentSettings(flip=0.0))
+    raw.targets[0]["boxes"].zero_()
+    assert data.annotations.boxes.tolist() == [[4, 8, 20, 30]]
+
+
+def test_an_image_without_objects_has_empty_masks() -> None:
+    raw = read_batch(blank_data(1, per_image=0), [Choice()], AugmentSettings(), masks=True)
+    assert raw.targets[0]["masks"].shape == (0, 8, 8)
+    with pytest.raises(ValueError, match="no masks"):
+        read_batch(blank_data(1), [Choice()], AugmentSettings(), masks=True)
 
 
 def test_normalisation_makes_padding_zero_and_keeps_the_range() -> None:

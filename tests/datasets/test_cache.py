@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,8 @@ import numpy as np
 import pytest
 
 from nas.datasets.cache import default_cache_dir, open_cache, write_cache
-from nas.datasets.dataset import Annotations, DetectionData, reserve
 from search_spaces.errors import DataError
-
-
-def annotations(images: int, per_image: int = 1) -> Annotations:
-    count = images * per_image
-    return Annotations(
-        boxes=np.tile(np.asarray([[1, 2, 5, 6]], dtype=np.float32), (count, 1)),
-        labels=np.ones(count, dtype=np.int64),
-        areas=np.full(count, 16, dtype=np.float32),
-        crowd=np.zeros(count, dtype=np.bool_),
-        offsets=np.arange(images + 1) * per_image,
-        scales=np.ones(images, dtype=np.float32),
-        class_names=("a", "ünï"),
-    )
+from tests.datasets.square_support import annotations
 
 
 def pictures(count: int) -> Iterator[np.ndarray]:
@@ -44,6 +32,28 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.annotations.boxes, written.annotations.boxes)
     assert read.class_names == ("a", "ünï")
     assert read.fingerprint == "key"
+    assert read.objects(0).masks is None
+
+
+def test_masks_are_kept_and_stay_on_the_disk(tmp_path: Path) -> None:
+    given = annotations(3, per_image=2, masks=True)
+    write_cache(tmp_path, "key", 8, pictures(3), given)
+    read = open_cache(tmp_path, "key")
+    assert read is not None
+    packed = read.annotations.masks
+    assert packed is not None
+    assert isinstance(packed.data.base, np.memmap)
+    for masks, size in ((read.objects(2).masks, (8, 8)), (read.original_objects(2).masks, (16, 8))):
+        assert masks is not None
+        assert masks.decode().shape == (2, *size)
+    np.testing.assert_array_equal(masks.decode()[0, 4:12, 2:], True)
+
+
+def test_equal_masks_are_stored_once(tmp_path: Path) -> None:
+    given = replace(annotations(3, masks=True), sizes=np.full((3, 2), 8))
+    data = write_cache(tmp_path, "key", 8, pictures(3), replace(given, original_masks=given.masks))
+    assert data.annotations.original_masks is data.annotations.masks
+    assert not list((tmp_path / "key").glob("original*"))
 
 
 def test_writers_side_by_side_leave_one_whole_folder(tmp_path: Path) -> None:
@@ -76,13 +86,23 @@ def test_a_file_in_the_way_of_the_folder(tmp_path: Path) -> None:
         write_cache(tmp_path / "cache", "key", 8, pictures(5), annotations(5))
 
 
-@pytest.mark.parametrize("name", ["images.npy", "annotations.npz"])
+@pytest.mark.parametrize("name", ["images.npy", "annotations.npz", "masks.npy", "original_masks_offsets.npy"])
 @pytest.mark.parametrize("size", [0, 100])
 def test_damage_is_said(tmp_path: Path, name: str, size: int) -> None:
-    write_cache(tmp_path, "key", 8, pictures(5), annotations(5))
+    write_cache(tmp_path, "key", 8, pictures(5), annotations(5, masks=True))
     os.truncate(tmp_path / "key" / name, size)
     with pytest.raises(DataError, match=r"key is damaged.*delete it"):
         open_cache(tmp_path, "key")
+
+
+def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
+    write_cache(tmp_path, "one", 8, pictures(5), annotations(5, masks=True))
+    write_cache(tmp_path, "other", 8, pictures(6), annotations(6, masks=True))
+    for name in ("annotations.npz", "masks.npy", "images.npy"):
+        shutil.copytree(tmp_path / "one", tmp_path / name)
+        shutil.copy(tmp_path / "other" / name, tmp_path / name / name)
+        with pytest.raises(DataError, match=r"is damaged \(its .* do not belong together\); delete it"):
+            open_cache(tmp_path, name)
 
 
 def test_only_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
@@ -104,27 +124,3 @@ def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_cache_dir() == tmp_path / ".cache" / "spinenet-search"
-
-
-def data(images: int, per_image: int = 1) -> DetectionData:
-    return DetectionData(np.zeros((images, 3, 8, 8), dtype=np.uint8), annotations(images, per_image), "key")
-
-
-@pytest.mark.parametrize(("images", "wanted", "reserved"), [(40, None, 10), (40_000, None, 7392), (40, 3, 3)])
-def test_reserves_disjoint_images(images: int, wanted: int | None, reserved: int) -> None:
-    split = reserve(data(images), wanted, seed=1)
-    assert len(split.reserved) == reserved
-    assert sorted(split.train + split.reserved) == list(range(images))
-    assert split == reserve(data(images), wanted, seed=1)
-    assert split != reserve(data(images), wanted, seed=2)
-
-
-@pytest.mark.parametrize("wanted", [0, 40, 41, -1])
-def test_reserving_none_or_all_is_refused(wanted: int) -> None:
-    with pytest.raises(DataError, match=rf"reserved_images is {wanted} and the training split has 40"):
-        reserve(data(40), wanted)
-
-
-def test_reserved_images_without_an_object_are_refused() -> None:
-    with pytest.raises(DataError, match="hold no object"):
-        reserve(data(8, per_image=0))

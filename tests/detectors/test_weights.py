@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import nas
-from nas.detectors import Scaling, build_detector, load_detector, save_detector
+from nas.detectors import Scaling, build_detector, load_detector, save_detector, weights
 from nas.detectors.weights import describe
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, FileError
 
 TINY = Scaling(
     width=0.1,
@@ -45,6 +46,20 @@ def test_the_same_detector_comes_back(tmp_path: Path) -> None:
         torch.testing.assert_close(detector(image)["class"][level], x)
     assert not detector.training
     assert nas.load_detector is load_detector
+
+
+def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "weights.safetensors")
+    before = path.read_bytes()
+
+    def full_disk(tensors: object, file: Path, metadata: object) -> None:
+        file.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(weights, "save_file", full_disk)
+    with pytest.raises(FileError, match=r"weights\.safetensors: the file cannot be written \(No space"):
+        write(path)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(path.name, before)]
 
 
 def test_weights_of_another_architecture_are_named(tmp_path: Path) -> None:

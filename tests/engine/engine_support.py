@@ -3,63 +3,63 @@
 import hashlib
 import os
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import search_spaces
-from controllers.base import Controller, Proposal
-from nas.engine import Search, SearchSettings, Store, TrialState
+from controllers.base import Controller, Proposal, Settings
+from nas.engine import Search, SearchSettings, Store, TrialRecord, TrialState
 from proxies.base import Measurement, Proxy
 from search_spaces.errors import SpaceExhausted
 
 SPACE = search_spaces.build("toy")
+DECISIONS = SPACE.sample_decisions(np.random.default_rng(0))
+ARCHITECTURE = SPACE.decode(DECISIONS)
 IDENTITY = {"space": {"name": "toy"}, "controller": {"name": "test"}, "seed": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Unset(Settings):
+    """There is nothing to set."""
+
+    kind: ClassVar[str] = "test"
 
 
 class Drifting(Controller):
     """Every proposal depends on all that was asked and told before, in order: a replay out of order shows."""
 
     def __init__(self, space=SPACE, seed: int = 0) -> None:
-        super().__init__(space, seed)
+        super().__init__(space, seed, Unset())
         self.log: list[tuple[Any, ...]] = []
-        self.asked = 0
 
-    def ask(self) -> Proposal:
+    def _propose(self):
         digest = hashlib.sha256(repr((self.seed, self.log)).encode()).digest()
         decisions = self.space.sample_decisions(np.random.default_rng(list(digest[:16])))
-        proposal = Proposal(self.asked, decisions)
-        self.asked += 1
         self.log.append(("ask", decisions))
-        return proposal
+        return decisions, {}
 
-    def tell(self, proposal: Proposal, reward: float | None) -> None:
+    def _learn(self, proposal: Proposal, memory, reward: float | None) -> None:
         self.log.append(("tell", proposal.number, reward))
 
-    def state_dict(self):
-        return {"log": self.log}
 
-    def load_state_dict(self, state) -> None:
-        self.log = state["log"]
-
-
-class Scripted(Drifting):
-    """Proposes the given sequences in turn, then has nothing new; one it is told of is in ``told``."""
+class Scripted(Controller):
+    """Proposes the given sequences in turn, then has nothing new; what it was told is in ``told``."""
 
     def __init__(self, script, space=SPACE) -> None:
-        super().__init__(space)
-        self.script = list(script)
+        super().__init__(space, 0, Unset())
+        self.script = deque(script)
         self.told: dict[int, float | None] = {}
 
-    def ask(self) -> Proposal:
-        if self.asked == len(self.script):
+    def _propose(self):
+        if not self.script:
             raise SpaceExhausted("the script is at its end.")
-        self.asked += 1
-        return Proposal(self.asked - 1, tuple(self.script[self.asked - 1]))
+        return tuple(self.script.popleft()), {}
 
-    def tell(self, proposal: Proposal, reward: float | None) -> None:
+    def _learn(self, proposal: Proposal, memory, reward: float | None) -> None:
         self.told[proposal.number] = reward
 
 
@@ -110,6 +110,29 @@ def distinct(count: int, seed: int = 0, space=SPACE) -> list[tuple[int, ...]]:
         decisions = space.sample_decisions(rng)
         found.setdefault(space.decode(decisions).fingerprint, decisions)
     return list(found.values())
+
+
+def record_of(number: int, state: TrialState, ap: float | None = None, **changed: Any) -> TrialRecord:
+    """A record in that state with all that the state asks for; ``changed`` are fields."""
+    ended = state is not TrialState.RUNNING
+    evaluated = state in (TrialState.COMPLETE, TrialState.FAILED)
+    architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURE
+    fields = {
+        "number": number,
+        "state": state,
+        "decisions": DECISIONS,
+        "architecture": architecture,
+        "fingerprint": architecture.fingerprint if architecture else "",
+        "seed": 0,
+        "session": 0,
+        "started": 100.0 + number,
+        "finished": 110.0 + number if ended else None,
+        "reward": ap,
+        "measurement": Measurement(ap=ap) if state is TrialState.COMPLETE else None,
+        "error": "it failed." if state in (TrialState.FAILED, TrialState.INFEASIBLE) else None,
+        "attempts": int(evaluated),
+    }
+    return TrialRecord(**{**fields, **changed})
 
 
 def open_store(folder: Path, **changed: Any) -> Store:

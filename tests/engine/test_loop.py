@@ -1,3 +1,5 @@
+"""The serial runner: what running a search means."""
+
 import pytest
 
 from nas.engine import TrialState, read_run, run_serial

@@ -1,36 +1,18 @@
+"""The line that says how a search is going."""
+
 import io
 
-import pytest
-
-from nas.engine import ProgressLine, TrialRecord, TrialState, progress_text, run_serial
-from nas.engine.progress import duration
-from proxies.base import Measurement
-from tests.engine.engine_support import Hashed, Scripted, distinct, start
-
-
-def trial(number: int, state: TrialState, ap: float | None = None, session: int = 0) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state=state,
-        decisions=(),
-        architecture=None,
-        fingerprint=str(number),
-        seed=0,
-        session=session,
-        started=100.0 + number,
-        finished=None if state is TrialState.RUNNING else 110.0 + number,
-        reward=ap,
-        measurement=None if ap is None else Measurement(ap=ap),
-    )
+from nas.engine import ProgressLine, TrialState, progress_text, run_serial
+from tests.engine.engine_support import Hashed, Scripted, distinct, record_of, start
 
 
 def test_the_line():
     trials = [
-        trial(0, TrialState.COMPLETE, 0.1),
-        trial(1, TrialState.COMPLETE, 0.3),
-        trial(2, TrialState.DUPLICATE, None),
-        trial(3, TrialState.FAILED),
-        trial(4, TrialState.RUNNING),
+        record_of(0, TrialState.COMPLETE, 0.1),
+        record_of(1, TrialState.COMPLETE, 0.3),
+        record_of(2, TrialState.DUPLICATE, None),
+        record_of(3, TrialState.FAILED),
+        record_of(4, TrialState.RUNNING),
     ]
     assert progress_text(trials, samples=12, session=0, session_started=100.0, now=400.0) == (
         "3/12 | best AP 0.3000 | mean of last 2 0.2000 | 36.0 trials/h | 15 min left | 1 known before | 1 failed"
@@ -38,30 +20,23 @@ def test_the_line():
 
 
 def test_only_the_last_results_are_averaged():
-    trials = [trial(number, TrialState.COMPLETE, 0.0 if number < 5 else 0.5) for number in range(15)]
+    trials = [record_of(number, TrialState.COMPLETE, 0.0 if number < 5 else 0.5) for number in range(15)]
     assert "mean of last 10 0.5000" in progress_text(trials, 20, 0, 0.0, 1.0)
 
 
 def test_the_rate_counts_this_session_only():
-    trials = [trial(number, TrialState.COMPLETE, 0.1, session=int(number >= 8)) for number in range(10)]
+    trials = [record_of(number, TrialState.COMPLETE, 0.1, session=int(number >= 8)) for number in range(10)]
     text = progress_text(trials, samples=20, session=1, session_started=1000.0, now=1100.0)
     assert "10/20" in text
     assert "72.0 trials/h | 8 min left" in text
 
 
 def test_before_the_first_result():
-    assert progress_text([trial(0, TrialState.RUNNING)], 5, 0, 0.0, 50.0) == "0/5"
+    assert progress_text([record_of(0, TrialState.RUNNING)], 5, 0, 0.0, 50.0) == "0/5"
 
 
 def test_at_the_end_no_time_is_left():
-    assert "left" not in progress_text([trial(0, TrialState.COMPLETE, 0.1)], 1, 0, 0.0, 50.0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(4.4, "4 s"), (89, "89 s"), (120, "2 min"), (3600, "60 min"), (11100, "3 h 05 min")]
-)
-def test_durations(seconds, said):
-    assert duration(seconds) == said
+    assert "left" not in progress_text([record_of(0, TrialState.COMPLETE, 0.1)], 1, 0, 0.0, 50.0)
 
 
 class Terminal(io.StringIO):

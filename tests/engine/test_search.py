@@ -1,3 +1,5 @@
+"""The state of a search: deduplication, failures, resume by replay."""
+
 import sqlite3
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
 from nas.engine.trial import trial_seed
 from proxies.base import Measurement
-from search_spaces.errors import ArchitectureError, ConfigError, RecordError
+from search_spaces.errors import ArchitectureError, RecordError
 from tests.engine.engine_support import (
     SPACE,
     Drifting,
@@ -270,17 +272,45 @@ def test_more_samples_on_resume_go_on(tmp_path):
     assert [trial.session for trial in read_run(run).trials] == [0] * 4 + [1] * 5
 
 
-def test_seeds_differ_by_trial_and_by_search():
-    seeds = [trial_seed(search, number) for search in range(4) for number in range(200)]
-    assert len(set(seeds)) == len(seeds)
-    assert trial_seed(3, 5) == trial_seed(3, 5)
-    assert trial_seed(0, 1) == int(np.random.SeedSequence(0, spawn_key=(1,)).generate_state(1)[0])
+class Counting(Drifting):
+    """Reports how many rewards it was told, failures left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rewards = 0
+
+    def metrics(self):
+        return {"rewards": float(self.rewards)} if self.rewards else {}
+
+    def _learn(self, proposal, memory, reward):
+        super()._learn(proposal, memory, reward)
+        self.rewards += reward is not None
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [("samples", 0), ("seed", -1), ("retries", -1), ("max_duplicates", 0), ("failed_reward", float("nan"))],
-)
-def test_settings_out_of_range(setting, value):
-    with pytest.raises(ConfigError, match=f"{setting} is {value}"):
-        SearchSettings(**{"samples": 1, setting: value})
+def test_the_metrics_of_the_controller_are_recorded_where_they_change(tmp_path):
+    search = start(tmp_path, Counting(), samples=3)
+    for answer in (Measurement(ap=0.5), Measurement(ap=None), Measurement(ap=0.25)):
+        search.finish(search.next_trial(), answer)
+    expected = [{"rewards": 1.0}, {}, {"rewards": 2.0}]
+    assert [trial.controller_metrics for trial in search.history.trials] == expected
+    assert read_run(tmp_path).trials == tuple(search.history.trials)
+
+
+def test_a_resumed_search_records_the_metrics_that_an_uninterrupted_one_records(tmp_path):
+    whole = start(tmp_path / "whole", Counting(), samples=6)
+    run_serial(whole, Hashed)
+    for samples in (2, 4, 6):
+        search = start(tmp_path / "run", Counting(), samples=samples)
+        run_serial(search, Hashed)
+        end(search)
+    there, here = whole.history.trials, read_run(tmp_path / "run").trials
+    assert [trial.controller_metrics for trial in here] == [trial.controller_metrics for trial in there]
+    assert here[-1].controller_metrics == {"rewards": 6.0}
+
+
+def test_a_trial_is_answered_once(tmp_path):
+    search = start(tmp_path, Scripted([FIRST, SECOND]), samples=2)
+    trial = search.next_trial()
+    search.finish(trial, good(trial))
+    with pytest.raises(RecordError, match=r"^trial 0 was answered before; every trial must be answered once\.$"):
+        search.finish(trial, good(trial))

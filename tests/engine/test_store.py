@@ -1,3 +1,5 @@
+"""The file of the record: whole rows, whatever ends the writer, and sentences for all that is wrong with it."""
+
 import os
 import resource
 import shutil
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from nas.engine import RECORD_NAME, TrialState, read_run, run_serial
+from nas.engine.events import Finished
+from nas.engine.rows import checksum
 from nas.engine.store import Store
 from search_spaces.errors import RecordError
 from tests.engine.engine_support import IDENTITY, Hashed, end, open_store, start
@@ -162,18 +166,26 @@ def test_anything_worse_is_refused(finished, damage, said):
 
 def test_an_event_out_of_place_is_refused(finished):
     with open_store(finished) as store:
-        store.append([{"kind": "finished", "number": 0, "state": "complete"}])
-    with pytest.raises(RecordError, match="answers trial 0, which is not running"):
-        read_run(finished)
-    with pytest.raises(RecordError, match="answers trial 0"):
-        start(finished)
+        store.append([Finished(0, TrialState.FAILED, None, None, "again.", 1.0, 2.0, 1)])
+    for attempt in (read_run, start):
+        with pytest.raises(RecordError, match=r"record\.db: trial 0 was answered, but it is not running") as caught:
+            attempt(finished)
+        assert str(finished) in str(caught.value)
 
 
-def test_an_unknown_event_is_refused(finished):
-    with open_store(finished) as store:
-        store.append([{"kind": "paused"}])
-    with pytest.raises(RecordError, match="paused"):
-        read_run(finished)
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"kind":"paused"}', "row 14: an event has kind 'paused'; it must be one of session, proposed, finished"),
+        (b'{"kind":"finished","number":5,"state":"complete"}', "row 14: event finished of trial 5 has no 'reward'"),
+    ],
+)
+def test_an_event_that_is_not_known_is_refused(finished, data, said):
+    sql(finished, "INSERT INTO events VALUES (14, ?, ?)", data, checksum(14, data))
+    for attempt in (read_run, open_store):
+        with pytest.raises(RecordError, match=said) as caught:
+            attempt(finished)
+        assert str(finished) in str(caught.value)
 
 
 def test_no_record(tmp_path):

@@ -1,22 +1,17 @@
+"""How busy the workers were."""
+
 import pytest
 
 from nas.engine import Run, TrialRecord, TrialState, busy_share
 from proxies.base import Measurement
+from tests.engine.engine_support import record_of
 
 
 def trial(number, worker, started, finished, train, evaluate=0.0, session=0, build=0.0) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state=TrialState.COMPLETE,
-        decisions=(),
-        architecture=None,
-        fingerprint=str(number),
-        seed=0,
-        session=session,
-        started=started,
-        finished=finished,
-        measurement=Measurement(ap=0.1, worker=worker, seconds={"build": build, "train": train, "evaluate": evaluate}),
-    )
+    seconds = {"build": build, "train": train, "evaluate": evaluate}
+    measured = Measurement(ap=0.1, worker=worker, seconds=seconds)
+    times = {"started": started, "finished": finished, "session": session}
+    return record_of(number, TrialState.COMPLETE, 0.1, measurement=measured, **times)
 
 
 def test_wall_time_runs_from_the_first_result_to_the_last():
@@ -41,7 +36,7 @@ def test_workers_and_sessions_are_told_apart():
 
 
 def test_a_trial_without_a_measurement_is_time_lost():
-    lost = TrialRecord(1, TrialState.FAILED, (), None, "1", 0, 0, started=10.0, finished=20.0, error="died")
+    lost = record_of(1, TrialState.FAILED, started=10.0, finished=20.0, error="died")
     trials = (trial(0, "a", 0.0, 10.0, 10.0), lost, trial(2, "a", 20.0, 30.0, 10.0))
     assert busy_share(Run((), trials)) == pytest.approx(0.5)
 

@@ -26,5 +26,5 @@ def small_detector(name, head="retinanet", **changes) -> Detector:
 
 def drawn_picture(height: int, width: int) -> Tensor:
     """Normalised, [1, 3, height, width]."""
-    scene, _, _ = generate(SyntheticSettings(), 0, max(height, width))
+    scene = generate(SyntheticSettings(), 0, max(height, width)).image
     return normalise(torch.from_numpy(scene[None, :, :height, :width].copy()))

@@ -11,7 +11,7 @@ import proxies
 import search_spaces
 from proxies.synthetic import SyntheticProxy, agreement
 from search_spaces import Architecture, BlockSpec
-from search_spaces.errors import ConfigError, SpaceError
+from search_spaces.errors import ConfigError
 
 SPACE = search_spaces.build("spinenet")
 ARCHITECTURES = [SPACE.sample(np.random.default_rng(seed)) for seed in range(200)]
@@ -50,7 +50,7 @@ def test_a_generator_of_the_same_seed_does_not_draw_the_target(seed):
 
 
 def test_it_survives_pickling_and_is_built_from_plain_values():
-    proxy = proxies.build("synthetic", space={"name": "toy", "outputs": [3, 4, 5]}, target_seed=1, noise=0.1)
+    proxy = proxies.build("synthetic", space={"kind": "toy", "outputs": [3, 4, 5]}, target_seed=1, noise=0.1)
     again = pickle.loads(pickle.dumps(proxy))
     architecture = search_spaces.build("toy", outputs=[3, 4, 5]).sample(np.random.default_rng(0))
     assert again == proxy
@@ -84,10 +84,11 @@ def test_delay_is_spent_in_evaluation():
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"target_seed": -1}, "target_seed is -1; it must be a whole number, 0 or more"),
-        ({"delay": -0.5}, "delay is -0.5; it must be a number, 0 or more"),
-        ({"noise": float("nan")}, "noise is nan; it must be a number, 0 or more"),
-        ({"fail_rate": 1.5}, "fail_rate is 1.5; it must be a number from 0 to 1"),
+        ({"target_seed": 1.5}, "^target_seed is 1.5; it must be an integer"),
+        ({"target_seed": -1}, "^target_seed is -1; it must be at least 0"),
+        ({"delay": -0.5}, "^delay is -0.5; it must be at least 0"),
+        ({"noise": float("nan")}, "^noise is nan; it must be a finite number"),
+        ({"fail_rate": 1.5}, "^fail_rate is 1.5; it must be at least 0 and at most 1"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(chosen, sentence):
@@ -96,5 +97,5 @@ def test_a_setting_out_of_range_is_refused(chosen, sentence):
 
 
 def test_an_unknown_space_is_refused_at_once():
-    with pytest.raises(SpaceError, match="unknown space 'spinnet'"):
+    with pytest.raises(ConfigError, match="unknown space 'spinnet'"):
         SyntheticProxy(space="spinnet")

@@ -3,7 +3,8 @@
 import numpy as np
 
 import search_spaces
-from nas.engine.record import Run, Session, TrialRecord, TrialState
+from nas.engine.record import Run, Session
+from nas.engine.trial import TrialRecord, TrialState
 from proxies.base import Budget, Measurement
 
 SPACE = search_spaces.build("toy")
@@ -31,7 +32,7 @@ def measurement(ap, multiply_adds=50_000_000, seconds=None):
     )
 
 
-def complete(number, reward, session=0, **options):
+def complete(number, reward, session=0, metrics=None, **options):
     architecture = ARCHITECTURES[number % len(ARCHITECTURES)]
     begun = START + 50.0 * number
     return TrialRecord(
@@ -47,10 +48,12 @@ def complete(number, reward, session=0, **options):
         reward=reward,
         measurement=measurement(reward, **options),
         attempts=1,
+        controller_metrics=metrics or {},
     )
 
 
 def other(number, state, error=None, reward=None, session=0):
+    """A trial that is not complete; one that must have an error has ``" "`` without ``error``."""
     architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURES[number % len(ARCHITECTURES)]
     begun = START + 50.0 * number
     finished = None if state is TrialState.RUNNING else begun + 50.0
@@ -66,7 +69,8 @@ def other(number, state, error=None, reward=None, session=0):
         started=begun,
         finished=finished,
         reward=reward,
-        error=error,
+        error=error or (" " if state in (TrialState.FAILED, TrialState.INFEASIBLE) else None),
+        attempts=int(state is TrialState.FAILED),
     )
 
 
@@ -89,3 +93,9 @@ def mixed_run():
 def long_run(count):
     rewards = np.random.default_rng(0).random(count)
     return run_of(*(complete(number, float(reward)) for number, reward in enumerate(rewards)))
+
+
+def learning_run(count):
+    """Complete trials, of which every second one made the controller learn."""
+    learnt = {number: {"updates": (number + 1) / 2, "entropy": 1.0 / (number + 1)} for number in range(1, count, 2)}
+    return run_of(*(complete(number, 0.1, metrics=learnt.get(number)) for number in range(count)))

@@ -5,12 +5,14 @@ import re
 import pytest
 from PIL import Image
 
-from nas.engine.record import Run, TrialState
-from nas.reporting.figures import SAMPLE, draw_costs, draw_rewards, draw_seconds
+from nas.engine.record import Run
+from nas.engine.trial import TrialState
+from nas.reporting.canvas import SAMPLE
+from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
 from search_spaces.drawing import DARK, LIGHT
-from tests.reporting.fake_runs import complete, long_run, mixed_run, other, run_of
+from tests.reporting.fake_runs import complete, learning_run, long_run, mixed_run, other, run_of
 
-FIGURES = [draw_rewards, draw_costs, draw_seconds]
+FIGURES = [draw_rewards, draw_costs, draw_seconds, draw_metrics]
 RUNS = {
     "none": Run((), ()),
     "one": run_of(complete(0, 0.2)),
@@ -18,6 +20,7 @@ RUNS = {
     "failed": run_of(other(0, TrialState.FAILED), other(1, TrialState.INFEASIBLE)),
     "mixed": mixed_run(),
     "many": long_run(3000),
+    "learning": learning_run(200),
 }
 
 
@@ -56,3 +59,24 @@ def test_the_dark_theme_has_dark_paper(tmp_path):
     draw_costs(mixed_run(), tmp_path / "figure.png", DARK)
     with Image.open(tmp_path / "figure.png") as image:
         assert "#{:02x}{:02x}{:02x}".format(*image.convert("RGB").getpixel((2, 2))) == DARK.paper
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_metric_has_a_panel(theme, tmp_path):
+    draw_metrics(learning_run(6), tmp_path / "figure.svg", theme)
+    text = (tmp_path / "figure.svg").read_text()
+    assert len(re.findall(r'id="axes_\d+"', text)) == 2
+    assert f"stroke: {SAMPLE}" in text
+    assert f"fill: {theme.paper}" in text
+
+
+def test_panels_stand_three_in_a_row(tmp_path):
+    sizes = []
+    for count in (1, 3, 4):
+        metrics = {f"metric_{at}": float(at) for at in range(count)}
+        draw_metrics(run_of(complete(0, 0.1, metrics=metrics)), tmp_path / "figure.png")
+        with Image.open(tmp_path / "figure.png") as image:
+            sizes.append(image.size)
+    assert sizes[0] == sizes[1]
+    assert sizes[2][0] == sizes[0][0]
+    assert sizes[2][1] > 1.5 * sizes[0][1]

@@ -8,7 +8,7 @@ from PIL import Image
 import search_spaces
 from nas.engine.record import Run
 from nas.reporting import write_outputs
-from search_spaces.errors import RecordError
+from search_spaces.errors import FileError
 from tests.reporting.fake_runs import mixed_run, run_of
 
 
@@ -48,5 +48,5 @@ def test_without_a_complete_trial_nothing_is_best_and_nothing_is_removed(run, tm
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(RecordError, match=r"reward\.png cannot be written: No such file or directory"):
+    with pytest.raises(FileError, match=r"reward\.png cannot be written: No such file or directory"):
         write_outputs(run_of(), tmp_path / "missing")

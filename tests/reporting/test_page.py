@@ -1,16 +1,18 @@
 """report.html: complete, escaped, self-contained, replaced in one step."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from nas.engine.record import Run, TrialState
+from nas.engine.record import Run
+from nas.engine.trial import TrialState
 from nas.reporting import page
 from nas.reporting.page import render_report, write_report
-from nas.reporting.words import duration, flatten, short_count
-from search_spaces.errors import RecordError
-from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, mixed_run, other, run_of
+from proxies.base import Measurement
+from search_spaces.errors import FileError
+from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, learning_run, mixed_run, other, run_of
 
 VOID = {"meta", "img", "source", "path", "polygon"}
 EVIL = '<script>alert("x")</script>'
@@ -106,9 +108,7 @@ def test_every_state_of_a_run(run, sentence):
 
 
 def test_a_reward_without_training_is_said_to_be_one():
-    trial = complete(0, 0.5)
-    untrained = trial.measurement.__class__(ap=0.5)
-    record = trial.__class__(0, trial.state, (), trial.architecture, trial.fingerprint, 0, 0, 0.0, 1.0, 0.5, untrained)
+    record = replace(complete(0, 0.5), measurement=Measurement(ap=0.5))
     text = parse(render_report(run_of(record), "run")).text
     assert "does not come from training a detector" in text
 
@@ -120,29 +120,15 @@ def test_a_failed_write_leaves_the_earlier_page(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(page, "render_report", full_disk)
-    with pytest.raises(RecordError, match=r"report\.html cannot be written: No space left on device"):
+    with pytest.raises(FileError, match=r"report\.html cannot be written: No space left on device"):
         write_report(run_of(), tmp_path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "earlier")]
 
 
-def test_words():
-    assert [duration(seconds) for seconds in (0.42, 42, 720, 18_720, 270_000)] == [
-        "0.4 s",
-        "42 s",
-        "12 min",
-        "5.2 h",
-        "3.1 days",
-    ]
-    assert [short_count(value) for value in (0, 999, 350_000, 28_500_000, 85_400_000_000)] == [
-        "0",
-        "999",
-        "350 k",
-        "28.5 M",
-        "85.4 B",
-    ]
-    assert list(flatten({"a": {"b": 1, "c": {}}, "d": [1, 2], "e": None})) == [
-        ("a.b", "1"),
-        ("a.c", "{}"),
-        ("d", "[1, 2]"),
-        ("e", "null"),
-    ]
+def test_the_controller_has_a_section_where_it_reported_something(mixed_page):
+    assert "<h2>Controller</h2>" not in mixed_page
+    html = render_report(learning_run(4), "run")
+    checked = parse(html)
+    assert "<h2>Controller</h2>" in html
+    assert "What the controller reported whenever it had learnt something. updates: how often" in checked.text
+    assert len(checked.links) == 10, "five pictures, light and dark"

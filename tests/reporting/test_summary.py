@@ -1,14 +1,18 @@
 """The numbers of a run."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.engine.record import Run, Session, TrialState
+from nas.engine.record import Run, Session
+from nas.engine.trial import TrialState
 from nas.reporting.summary import (
     CostPoint,
     best_sample,
     failure_reasons,
+    metric_series,
     pareto_front,
     running_mean,
     samples,
@@ -16,7 +20,7 @@ from nas.reporting.summary import (
     wall_seconds,
     window_size,
 )
-from tests.reporting.fake_runs import START, complete, mixed_run, other, run_of
+from tests.reporting.fake_runs import START, complete, learning_run, mixed_run, other, run_of
 
 
 def test_a_mixed_run():
@@ -60,6 +64,21 @@ def test_a_pause_between_sessions_is_no_wall_time():
     sessions = (Session(START), Session(START + 10_000.0))
     trials = (complete(0, 0.1), complete(201, 0.2, session=1))
     assert wall_seconds(Run(sessions, trials)) == 50.0 + 100.0
+
+
+def test_metrics_are_told_over_the_trials_answered_so_far():
+    assert metric_series(learning_run(5)) == {
+        "updates": [(2, 1.0), (4, 2.0)],
+        "entropy": [(2, 0.5), (4, 0.25)],
+    }
+    assert metric_series(mixed_run()) == {}
+
+
+def test_metrics_come_in_the_order_of_the_answers():
+    late = complete(0, 0.1, metrics={"entropy": 0.5})
+    early = complete(1, 0.1, metrics={"entropy": 0.75})
+    run = run_of(replace(late, finished=early.finished + 1.0), early, other(2, TrialState.RUNNING))
+    assert metric_series(run) == {"entropy": [(1, 0.75), (2, 0.5)]}
 
 
 def test_the_earliest_of_equal_rewards_is_best_and_negative_rewards_count():

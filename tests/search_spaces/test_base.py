@@ -1,6 +1,7 @@
-"""One contract for all spaces."""
+"""What a space offers without being told, and one contract for all spaces."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import search_spaces
-from search_spaces import SearchSpace
+from search_spaces import Architecture, BlockSpec, SearchSpace
+from search_spaces.decisions import Decision
 from search_spaces.errors import SpaceError
+from tests.search_spaces.architecture_support import STEM
 
-ALL_SPACES = [search_spaces.build(name) for name in search_spaces.SPACES]
+ALL_SPACES = [search_spaces.build(name) for name in (*search_spaces.SPACES, *search_spaces.NAMED)]
 SMALL = {
     "three orders": {
         "intermediates": (2, 3, 3),
@@ -85,3 +88,39 @@ def test_a_forbidden_choice_is_never_sampled_and_is_refused():
             if not allowed:
                 with pytest.raises(SpaceError, match=rf"decision {at} \({decision.name}\) is {choice}; allowed here"):
                     space.check_decisions((*good[:at], choice))
+
+
+@dataclass(frozen=True)
+class Levels(SearchSpace):
+    """One output block whose level is searched: the least that a space must define."""
+
+    name: str = "levels"
+
+    def next_decision(self, prefix):
+        return None if prefix else Decision("level", "level", (3, 4, 5), (1, 0, 1))
+
+    def decode(self, decisions):
+        self.check_decisions(decisions)
+        level = (3, 4, 5)[decisions[0]]
+        return Architecture(STEM, (BlockSpec(level, parents=(0, 1), is_output=True),), level, level)
+
+    def encode(self, architecture):
+        return ((3, 4, 5).index(architecture.blocks[0].level),)
+
+    def size(self):
+        return 2
+
+    def size_factors(self):
+        return {"levels": 2}
+
+    @property
+    def slots(self):
+        return (("level", "level", 3),)
+
+
+def test_a_space_without_a_paper_gives_no_paper_size():
+    assert Levels().paper_size() is None
+
+
+def test_only_allowed_sequences_are_enumerated():
+    assert list(Levels().enumerate_decisions()) == [(0,), (2,)]

@@ -76,14 +76,8 @@ def test_what_is_outside_is_refused_with_the_rule(settings_, sentence):
         ({"intermediate_window": 1}, "intermediate_window is 1"),
         ({"level_offsets": (1, 1)}, "distinct"),
         ({"level_offsets": (5,)}, "no level offset keeps"),
-        ({"windows": 5}, "windows"),
     ],
 )
 def test_bad_settings_are_refused(settings_, sentence):
     with pytest.raises(SpaceError, match=sentence):
         search_spaces.build("spinenet", **settings_)
-
-
-def test_an_unknown_space_is_refused_with_a_suggestion():
-    with pytest.raises(SpaceError, match="did you mean 'spinenet'"):
-        search_spaces.build("spinnet")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nas.detectors.detector import Network, as_detector
+from nas.detectors.devices import device_name, find_device
 from nas.detectors.sizes import Size
 from search_spaces.errors import ConfigError
 
@@ -75,7 +76,7 @@ def measure_latency(
     Args:
         image_size: (height, width) in pixels.
         precision: a name of ``PRECISIONS``.
-        device: PyTorch's name of it, ``cpu`` or ``cuda``.
+        device: as in :func:`nas.detectors.devices.find_device`.
         postprocessing: whether ``detect`` is timed, or only the raw outputs.
 
     Raises:
@@ -99,7 +100,7 @@ def measure_latency(
         slowest=1000 * max(times),
         peak_bytes=peak,
         weight_bytes=sum(x.numel() * x.element_size() for x in network.state_dict().values()),
-        device=torch.cuda.get_device_name(kind) if kind.type == "cuda" else kind.type,
+        device=device_name(kind),
         threads=torch.get_num_threads(),
         precision=precision,
         batch=batch,
@@ -116,23 +117,6 @@ def _check_method(precision: str, batch: int, warmup: int, runs: int) -> None:
     for name, value, least in (("batch", batch, 1), ("warmup", warmup, 0), ("runs", runs, 1)):
         if value < least:
             raise ConfigError(f"{name} is {value}; it must be at least {least}.")
-
-
-def find_device(device: str) -> torch.device:
-    """A CPU or CUDA device by name.
-
-    Raises:
-        ConfigError: it is neither, or it is not there.
-    """
-    try:
-        kind = torch.device(device)
-    except (RuntimeError, TypeError):
-        kind = torch.device("meta")
-    if kind.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device is {device!r}; it must be cpu, cuda, or a numbered one such as cuda:0.")
-    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device is {device!r}; PyTorch finds no such CUDA device here. Give device=cpu.")
-    return kind
 
 
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -1,0 +1,77 @@
+"""From a configuration to objects: the space, the controller, the proxy and the data set of a command.
+
+Below this module nobody sees a dictionary of settings. Whatever has a large library behind it is imported when it is
+made, see :mod:`search_spaces.kinds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import controllers
+import proxies
+import search_spaces
+from controllers.base import Controller
+from nas.command_line.config import Config
+from nas.datasets.dataset import DetectionData
+from nas.datasets.registry import open_data
+from proxies.base import Proxy
+from search_spaces.base import SearchSpace
+from search_spaces.kinds import find
+
+
+def make_space(config: Config) -> SearchSpace:
+    """The search space of a configuration with ``space``.
+
+    Raises:
+        ConfigError: an unknown setting, or a value of the wrong type.
+        SpaceError: a setting is out of range.
+    """
+    return search_spaces.build(**config["space"])
+
+
+def make_controller(config: Config, space: SearchSpace) -> Controller:
+    """A fresh controller of a configuration with ``controller`` and ``seed``.
+
+    Raises:
+        ConfigError: an unknown setting, or a value of the wrong type.
+        ControllerError: a setting is out of range.
+    """
+    return controllers.build(space=space, seed=config["seed"], **without_name(config["controller"]))
+
+
+def proxy_factory(config: Config) -> Callable[[], Proxy]:
+    """What makes the proxy of a configuration with ``proxy``, ``data`` and ``space``, here or, pickled, in a worker.
+
+    Of data and space, a proxy gets what its settings have a field for.
+    """
+    settings = without_name(config["proxy"])
+    fields = find("proxy", proxies.PROXIES, settings["kind"]).setting_names
+    data, cache_dir = _data_settings(config)
+    offered = {"data": data, "cache_dir": cache_dir, "space": dict(config["space"])}
+    given = {key: value for key, value in offered.items() if key in fields}
+    return partial(proxies.build, **{**settings, **given})
+
+
+def make_data(config: Config, image_size: int) -> DetectionData:
+    """The data set of a configuration with ``data``, with images of ``image_size`` pixels a side.
+
+    Raises:
+        ConfigError: an unknown setting, or a value of the wrong type or out of range.
+        DataError: the data set is missing or broken, or its cache cannot be written.
+    """
+    data, cache_dir = _data_settings(config)
+    return open_data(data, image_size, cache_dir)
+
+
+def without_name(settings: Mapping[str, Any]) -> Config:
+    """The settings of a part without its name, which is a label: kind and settings say what the part is."""
+    return {key: value for key, value in settings.items() if key != "name"}
+
+
+def _data_settings(config: Config) -> tuple[Config, Any]:
+    """Kind and settings of the data set, and the folder of its cache."""
+    settings = without_name(config["data"])
+    return settings, settings.pop("cache_dir", None)

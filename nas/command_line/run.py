@@ -1,0 +1,89 @@
+"""How every command runs: arguments to configuration, ``--help``, ``--cfg``, and one sentence with exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nas.command_line.config import Config, help_text, load_config, to_yaml
+from search_spaces.errors import ConfigError, NasError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+_CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
+
+
+def python_command() -> str:
+    """How the user can start this Python again from here: the path of a virtual environment's, or its name."""
+    path = Path(sys.executable)
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def run_command(
+    command: str,
+    description: str,
+    function: Callable[[Config], None],
+    configure: Callable[[str, Sequence[str]], Config] = load_config,
+) -> int:
+    """Run ``function`` on the configuration of the command line.
+
+    Args:
+        command: what comes after ``python -m nas.``.
+        description: what ``--help`` says of it.
+        function: does the command's work.
+        configure: makes the configuration from command and arguments.
+
+    Returns:
+        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:]
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
+    try:
+        if any(argument in ("-h", "--help") for argument in arguments):
+            print(_help(command, description))
+            return 0
+        only_print, overrides = _take_cfg(arguments)
+        config = configure(command, overrides)
+        if only_print:
+            print(to_yaml(config), end="")
+        else:
+            function(config)
+    except NasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _help(command: str, description: str) -> str:
+    about = description.strip().replace("``", "")
+    return f"{about}\n\nusage: python -m nas.{command} [KEY=VALUE ...] [--cfg]\n{_CFG}\n\n{help_text(command)}"
+
+
+def _take_cfg(arguments: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether ``--cfg`` or ``-c`` is among the arguments, with or without ``job`` after it; and the others.
+
+    Raises:
+        ConfigError: it asks for something other than ``job``, the command's configuration.
+    """
+    others: list[str] = []
+    found, waiting = False, list(arguments)
+    while waiting:
+        option, equals, value = waiting[0].partition("=")
+        argument = waiting.pop(0)
+        if option not in ("-c", "--cfg"):
+            others.append(argument)
+            continue
+        found = True
+        if not equals and waiting and "=" not in waiting[0] and not waiting[0].startswith("-"):
+            equals, value = "=", waiting.pop(0)
+        if equals and value != "job":
+            raise ConfigError(f"{option} is {value!r}; allowed: job, the configuration of the command.")
+    return found, others

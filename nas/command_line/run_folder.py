@@ -1,0 +1,69 @@
+"""Which folder a command works on."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from nas.engine.store import RECORD_NAME
+from search_spaces.errors import ConfigError, RecordError
+
+RUNS = Path("runs")
+LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
+
+
+def new_folder(run: object, *labels: str) -> Path:
+    """The folder of a new search: ``run``, or a fresh one under ``runs/`` named by the labels and the time.
+
+    Args:
+        run: the path of a folder, or None.
+        labels: what the parts of the search are called; characters that are awkward in a folder's name become ``-``.
+
+    Raises:
+        ConfigError: ``run`` is no path.
+        RecordError: the folder holds a record already, or files that are not a run's.
+    """
+    run = _as_text(run)
+    if run is None:
+        name = "-".join([*(re.sub(r"[^\w.]+", "-", label) for label in labels), time.strftime("%Y%m%d-%H%M%S")])
+        folder, extra = RUNS / name, 1
+        while folder.exists():
+            folder, extra = RUNS / f"{name}-{extra}", extra + 1
+        return folder
+    folder = Path(run)
+    if (folder / RECORD_NAME).exists():
+        raise RecordError(
+            f"run folder {folder} holds the record of a search; give resume=true to go on with it, or another run=."
+        )
+    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - LEFTOVERS):
+        raise RecordError(f"run folder {folder} exists and is not an empty folder; give another run=.")
+    return folder
+
+
+def existing_folder(run: object) -> Path:
+    """The folder of an earlier search: ``run``, or the one under ``runs/`` whose record was written last.
+
+    Raises:
+        ConfigError: ``run`` is no path.
+        RecordError: there is no record in it.
+    """
+    run = _as_text(run)
+    if run is None:
+        records = sorted(RUNS.glob(f"*/{RECORD_NAME}"), key=lambda path: path.stat().st_mtime)
+        if not records:
+            raise RecordError(f"no run found under {RUNS}/; give run=DIR.")
+        return records[-1].parent
+    folder = Path(run)
+    if not (folder / RECORD_NAME).is_file():
+        raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give run=DIR of a search.")
+    return folder
+
+
+def _as_text(run: object) -> str | None:
+    """The path of a folder; one that looks like a number, 20250101, arrives as a number."""
+    if run is None or isinstance(run, str):
+        return run
+    if isinstance(run, int) and not isinstance(run, bool):
+        return str(run)
+    raise ConfigError(f"run is {run!r}; it must be the path of a folder, or null.")

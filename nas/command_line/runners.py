@@ -1,0 +1,70 @@
+"""What runs the trials of a search: one after another in this process, or side by side in Ray's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from nas.command_line.config import Config
+from nas.engine.loop import MakeProxy, run_serial
+from nas.engine.search import Search
+from search_spaces.errors import ConfigError
+from search_spaces.kinds import Kind, check_settings, find
+
+if TYPE_CHECKING:
+    from nas.engine.ray import RaySettings
+
+Runner = Callable[[Search, MakeProxy], None]
+
+RUNNERS: Mapping[str, Kind] = {
+    "ray": Kind("nas.engine.ray:RaySettings", "nas.command_line.runners:ray_runner"),
+    "serial": Kind("nas.command_line.runners:SerialSettings", "nas.command_line.runners:serial_runner"),
+}
+"""Kind -> its settings, and what makes a runner from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSettings:
+    """Settings of the serial runner.
+
+    Attributes:
+        threads: threads that PyTorch computes with in this process.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ConfigError(f"runner.threads is {self.threads}; it must be at least 1.")
+
+
+def make_runner(config: Config) -> Runner:
+    """The runner of a configuration with ``runner``; ``retries`` is a setting of the search, not of the runner.
+
+    Raises:
+        ConfigError: an unknown setting, or a value of the wrong type or out of range.
+    """
+    row = find("runner", RUNNERS, config["runner"]["kind"])
+    values = {key: value for key, value in config["runner"].items() if key not in ("kind", "name", "retries")}
+    runner: Runner = row.maker(check_settings("runner", row, values))
+    return runner
+
+
+def serial_runner(settings: SerialSettings) -> Runner:
+    """The serial loop; PyTorch's number of threads is set at once, so that what is recorded of the device is right."""
+    torch.set_num_threads(settings.threads)
+    return run_serial
+
+
+def ray_runner(settings: RaySettings) -> Runner:
+    """Ray Tune, which takes seconds to import."""
+    from nas.engine.ray import run_ray
+
+    return partial(run_ray, settings=settings)

@@ -1,0 +1,46 @@
+"""Records of earlier versions, in today's terms.
+
+A part of a configuration (space, controller, proxy, data, runner) once had a ``name`` alone, which said what it was.
+Today ``kind`` says that, and ``name`` is a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+PARTS = ("space", "controller", "proxy", "data", "runner")
+_RENAMED = {("space", "spinenet"): "scale_permuted", ("space", "toy"): "scale_permuted"}
+
+
+def is_older(config: Mapping[str, Any]) -> bool:
+    """Whether a session's configuration was recorded by a version whose parts had no kind."""
+    return any(_has_no_kind(config.get(part)) for part in PARTS)
+
+
+def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded configuration in today's terms: every part has a kind."""
+    return {key: _with_kind(key, value) if _has_no_kind(value) else value for key, value in config.items()}
+
+
+def current_identity(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded identity in the terms of the one that it is compared with.
+
+    Where the wanted one has a part's kind and the recorded one has none, the recorded part gets its kind and loses its
+    name: an identity says what a search is made of, not what that is called.
+    """
+    result = dict(recorded)
+    for part in PARTS:
+        mine, yours = recorded.get(part), wanted.get(part)
+        if _has_no_kind(mine) and isinstance(yours, Mapping) and "kind" in yours:
+            result[part] = {key: value for key, value in _with_kind(part, mine).items() if key != "name"}
+    return result
+
+
+def _has_no_kind(part: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(part, Mapping) and "name" in part and "kind" not in part
+
+
+def _with_kind(part: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    name = settings["name"]
+    return {"kind": _RENAMED.get((part, name), name), **settings}

@@ -1,0 +1,86 @@
+"""Runs a search with Ray Tune.
+
+Tune decides where and when a trial runs and keeps nothing: its checkpoints, loggers and retries are off, and its files
+are temporary, since the record holds all that must be kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ray import tune
+from ray.tune.experiment import Trial as TuneTrial
+
+from nas.engine.database import sentences
+from nas.engine.loop import MakeProxy
+from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
+from nas.engine.ray.session import RaySettings, ray_session, trial_resources
+from nas.engine.ray.worker import evaluator
+from nas.engine.search import Search
+from nas.engine.store import RECORD_NAME
+
+STORAGE_PREFIX = ".ray-"
+
+
+def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> None:
+    """Evaluate trials in Ray workers until the search has none left; :attr:`Search.stop_reason` then says why.
+
+    A Ray session that is there already is used and left running. Otherwise one is started, and it is shut down whatever
+    happens.
+
+    Args:
+        search: hands out the trials and takes in the results.
+        make_proxy: called once in every worker.
+        settings: resources and address.
+
+    Raises:
+        ConfigError: the resources do not suffice for one trial, the cluster does not answer, or the proxy cannot be
+            built in a worker.
+        RecordError: the record cannot be written.
+    """
+    if search.stop_reason is not None:
+        return
+    with ray_session(settings), _storage(search.folder) as storage:
+        resources, workers = trial_resources(settings)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
+        searcher = SearchOfTune(search)
+        tune.run(
+            evaluator(search.space, make_proxy, settings.cpus_per_trial),
+            name="search",
+            storage_path=str(storage),
+            search_alg=searcher,
+            num_samples=-1,
+            max_concurrent_trials=workers,
+            resources_per_trial=resources,
+            reuse_actors=True,
+            stop=StopOnError(searcher),
+            callbacks=[Failures(searcher)],
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+    if searcher.error is not None:
+        raise searcher.error
+
+
+def _trial_name(trial: TuneTrial) -> str:
+    return str(trial.trial_id)
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[Path]:
+    """A temporary folder for Tune in the run folder; what a killed search left there is removed."""
+    for left in folder.glob(f"{STORAGE_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with sentences(folder / RECORD_NAME):
+        storage = Path(tempfile.mkdtemp(prefix=STORAGE_PREFIX, dir=folder.absolute()))
+    try:
+        yield storage
+    finally:
+        shutil.rmtree(storage, ignore_errors=True)

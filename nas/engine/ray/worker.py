@@ -1,0 +1,67 @@
+"""What a worker does: one proxy, built once, evaluates one trial after another."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from typing import Any
+
+import torch
+from ray import cloudpickle, tune
+
+from nas.engine.loop import MakeProxy, describe, measure
+from proxies.base import Proxy
+from search_spaces.base import SearchSpace
+
+
+class Evaluation:
+    """What a worker does with a trial; lives as long as the worker.
+
+    A proxy that cannot be built is not a failure of the trial: the answer says so (``no_proxy``), and the search ends.
+    """
+
+    def __init__(self, space: SearchSpace, make_proxy: MakeProxy, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._space = space
+        self._proxy: Proxy | None = None
+        try:
+            self._proxy = make_proxy()
+        except Exception as error:
+            self._no_proxy = describe(error)
+
+    def __call__(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Evaluate what :meth:`nas.engine.ray.searcher.SearchOfTune.suggest` gave; the answer, as plain values."""
+        if self._proxy is None:
+            return {"no_proxy": self._no_proxy}
+        started = time.time()
+        architecture = self._space.decode(tuple(json.loads(config["decisions"])))
+        measurement = measure(self._proxy, architecture, config["seed"])
+        return {"started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
+
+
+def evaluator(space: SearchSpace, make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
+    """The class whose instances are the workers; one step is one trial.
+
+    Tune gives a waiting trial to whichever worker is free first, and then stops the worker that was starting for it.
+    So workers start quickly, and import and build what evaluates in their first trial; by its end all of them are up.
+
+    Args:
+        space: decodes the decisions.
+        make_proxy: called once in every worker.
+        threads: torch threads of a worker.
+    """
+    payload = cloudpickle.dumps(partial(Evaluation, space, make_proxy, threads))
+
+    class Evaluator(tune.Trainable):
+        evaluation: Any = None
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return True
+
+        def step(self) -> dict[str, Any]:
+            if self.evaluation is None:
+                self.evaluation = cloudpickle.loads(payload)()
+            return {"done": True, **self.evaluation(self.config)}
+
+    return Evaluator

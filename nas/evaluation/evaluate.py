@@ -1,0 +1,111 @@
+"""How well a detector does on some images of a data set, in pixels of the original images."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nas.datasets.augment import read_images
+from nas.datasets.dataset import DetectionData, Objects
+from nas.datasets.masks import Size, encode_masks
+from nas.detectors import DetectionSettings, Detector, Network, as_detector, in_evaluation, paste_masks
+from nas.evaluation.coco import coco_metrics
+
+MASK_PREFIX = "mask_"
+MASK_THRESHOLD = 0.5
+_PASTED_AT_ONCE = 2**24  # pixels, 64 MB
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    network: Network,
+    data: DetectionData,
+    indices: Sequence[int],
+    batch_size: int = 32,
+    settings: DetectionSettings | None = None,
+    backend: str = "faster",
+) -> dict[str, float]:
+    """COCO's twelve numbers of a detector on some images of a data set, computed as in evaluation.
+
+    Args:
+        indices: which images.
+        batch_size: images that the detector sees at once.
+        settings: what counts as a detection.
+        backend: as in :func:`nas.evaluation.coco.coco_metrics`.
+
+    Returns:
+        The numbers of ``METRICS`` for boxes, and for a detector that finds masks the same numbers for masks, with
+        ``mask_`` before the name. Where an object of these images has no mask, masks are not measured, and a warning
+        says so.
+
+    Raises:
+        ConfigError: the network is no detector, or the backend is unknown.
+    """
+    detector = as_detector(network, "evaluation")
+    truth = [data.original_objects(index) for index in indices]
+    found = _detect(detector, data, indices, batch_size, settings)
+    classes = len(data.class_names)
+    numbers = coco_metrics([_boxes(one) for one in truth], found, classes, backend)
+    if not any("masks" in one for one in found):
+        return numbers
+    if not all(one.have_masks() for one in truth):
+        log.warning("data set %s: masks are not measured, since some objects have none.", data.source)
+        return numbers
+    of_masks = coco_metrics([_boxes(one) | _masks(one) for one in truth], found, classes, backend, "segm")
+    return numbers | {f"{MASK_PREFIX}{name}": value for name, value in of_masks.items()}
+
+
+def _detect(
+    detector: Detector,
+    data: DetectionData,
+    indices: Sequence[int],
+    batch_size: int,
+    settings: DetectionSettings | None,
+) -> list[dict[str, Any]]:
+    """What is found in each image, boxes and masks in pixels of the original."""
+    device = next(detector.parameters()).device
+    found: list[dict[str, Any]] = []
+    with in_evaluation(detector):
+        for first in range(0, len(indices), batch_size):
+            batch = indices[first : first + batch_size]
+            results = detector.detect(read_images(data, batch, device), settings)
+            found.extend(_to_original(data, index, result) for index, result in zip(batch, results))
+    return found
+
+
+def _to_original(data: DetectionData, index: int, result: Mapping[str, Tensor]) -> dict[str, Any]:
+    original: dict[str, Any] = {name: result[name].cpu().numpy() for name in ("boxes", "scores", "labels")}
+    original["boxes"] = data.to_original(index, original["boxes"])
+    if "masks" in result:
+        boxes = torch.from_numpy(original["boxes"]).to(result["masks"].device)
+        original["masks"] = encode_pasted(result["masks"], boxes, data.original_size(index))
+    return original
+
+
+def encode_pasted(masks: Tensor, boxes: Tensor, size: Size) -> list[dict[str, Any]]:
+    """Masks within their boxes as COCO's compressed run lengths of the whole image, a few masks at a time.
+
+    Args:
+        masks: probabilities [N, h, w]; above 0.5 a pixel belongs to the object.
+        boxes: [N, 4], xyxy pixels.
+        size: (H, W) of the image.
+    """
+    count = max(1, _PASTED_AT_ONCE // (size[0] * size[1]))
+    counts: list[bytes] = []
+    for few, own in zip(masks.split(count), boxes.split(count)):
+        pasted = paste_masks(few, own, size) > MASK_THRESHOLD
+        counts.extend(encode_masks(pasted.cpu().numpy()))
+    return [{"size": list(size), "counts": one} for one in counts]
+
+
+def _boxes(objects: Objects) -> dict[str, Any]:
+    return {"boxes": objects.boxes, "labels": objects.labels, "areas": objects.areas, "crowd": objects.crowd}
+
+
+def _masks(objects: Objects) -> dict[str, Any]:
+    return {"masks": [] if objects.masks is None else objects.masks.encoded()}

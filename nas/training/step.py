@@ -1,0 +1,34 @@
+"""One step of a training: loss, gradients, new weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nas.detectors import Network
+
+Batch = tuple[Tensor, Sequence[Mapping[str, Tensor]]]
+"""Images [B, 3, S, S] and per image a target: ``boxes`` [n, 4], ``labels`` [n] and, for Mask R-CNN, ``masks``."""
+
+
+def make_step(
+    network: Network, optimiser: torch.optim.Optimizer, batch: Batch, clip_norm: float | None = None
+) -> Tensor:
+    """Learn from one batch.
+
+    Args:
+        clip_norm: longest allowed gradient over all parameters; None does not clip.
+
+    Returns:
+        The sum of the losses before the step, a scalar on the network's device, detached.
+    """
+    images, targets = batch
+    loss = torch.stack(list(network.loss(network(images), targets).values())).sum()
+    optimiser.zero_grad()
+    loss.backward()
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    optimiser.step()
+    return loss.detach()

@@ -1,0 +1,200 @@
+"""Searches run by Ray Tune: the same ones as the serial runner's, whatever happens to workers and drivers."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import ray
+
+from nas.engine import TrialState, read_run, run_serial
+from nas.engine.ray import RaySettings, run_ray
+from nas.engine.trial import trial_seed
+from search_spaces.errors import ConfigError, RecordError
+from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def session():
+    """One Ray session for all tests of this file, with a made-up GPU."""
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=128 * 2**20,
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+    )
+    yield
+    ray.shutdown()
+
+
+CPU = RaySettings(workers=2, gpus_per_trial=0)
+HALF_A_GPU = RaySettings(gpus_per_trial=0.5)
+
+
+def run(folder, make_proxy=Hashed, settings=CPU, **search_settings):
+    search = start(folder, **search_settings)
+    try:
+        run_ray(search, make_proxy, settings)
+    finally:
+        end(search)
+    return search
+
+
+def test_two_workers_evaluate_every_sample_once_and_are_reused(tmp_path, capfd):
+    log = tmp_path / "log"
+    folder = tmp_path / "run"
+    search = run(folder, partial(Hashed, log=str(log), delay=0.01), HALF_A_GPU, samples=30)
+    trials = read_run(folder).trials
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) == 30
+    assert sorted(map(int, log.read_text().split())) == sorted(trial.seed for trial in complete)
+    assert len({trial.measurement.worker for trial in complete}) == 2
+    assert all(trial.started <= trial.finished for trial in complete)
+    assert search.stop_reason == "all 30 samples were evaluated."
+    assert sorted(os.listdir(folder)) == [".lock", "record.db"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_worker_proposes_what_the_serial_runner_proposes(tmp_path):
+    serial = start(tmp_path / "serial", samples=8)
+    run_serial(serial, Hashed)
+    run(tmp_path / "run", samples=8, settings=RaySettings(workers=1, gpus_per_trial=0))
+    there, here = serial.history.trials, read_run(tmp_path / "run").trials
+    assert [(trial.decisions, trial.reward, trial.seed) for trial in here] == [
+        (trial.decisions, trial.reward, trial.seed) for trial in there
+    ]
+
+
+def test_failures_are_recorded_and_the_search_goes_on(tmp_path, capfd):
+    """One worker process dies, one raises, one architecture fails; the first two are tried again."""
+    seeds = [trial_seed(0, number) for number in range(8)]
+    log = tmp_path / "log"
+    make_proxy = partial(Hashed, log=str(log), crash=(seeds[1],), error=(seeds[3],), broken=(seeds[4],))
+    search = start(tmp_path / "run", Scripted(distinct(8)), samples=8, retries=1)
+    run_ray(search, make_proxy, CPU)
+    trials = read_run(tmp_path / "run").trials
+    assert [number for number, state in enumerate(states_of(trials)) if state is TrialState.FAILED] == [1, 3, 4]
+    assert TrialState.RUNNING not in states_of(trials)
+    assert trials[1].error.startswith("the worker process died")
+    assert trials[3].error == "OSError: the disk of the data set"
+    assert trials[4].error == "the loss is not finite at step 3."
+    assert [trials[number].attempts for number in (0, 1, 3, 4)] == [1, 2, 2, 1]
+    counts = [log.read_text().split().count(str(seed)) for seed in seeds]
+    assert counts == [1, 2, 1, 2, 1, 1, 1, 1]
+    assert search._controller.told.keys() == set(range(8))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("settings", [RaySettings(cpus_per_trial=64), RaySettings(gpus_per_trial=3)])
+def test_too_few_resources(tmp_path, settings):
+    with pytest.raises(ConfigError, match="exceed what Ray has: 2 CPUs and 1 GPUs"):
+        run(tmp_path, settings=settings)
+    assert sorted(os.listdir(tmp_path)) == [".lock", "record.db"]
+
+
+def test_a_proxy_that_cannot_be_built_ends_the_search(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be built in a worker: FileNotFoundError: the data set"):
+        run(tmp_path, no_proxy)
+    assert set(states_of(read_run(tmp_path).trials)) == {TrialState.RUNNING}
+
+
+def test_a_full_disk_ends_the_search_with_its_sentence(tmp_path):
+    search = start(tmp_path, samples=300)
+    pages = search._store._connection.execute("PRAGMA page_count").fetchone()[0]
+    search._store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(RecordError, match="free space on the disk"):
+        run_ray(search, Hashed, CPU)
+    end(search)
+    complete = [trial for trial in read_run(tmp_path).trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) >= 3
+    run_serial(start(tmp_path, samples=len(complete) + 3), Hashed)
+    assert [trial for trial in read_run(tmp_path).trials if trial in complete] == complete
+
+
+def test_a_search_that_is_over_needs_no_ray(tmp_path, monkeypatch):
+    search = start(tmp_path, samples=2)
+    run_serial(search, Hashed)
+    end(search)
+    monkeypatch.setattr("nas.engine.ray.runner.ray_session", None)
+    assert run(tmp_path, samples=2).stop_reason == "all 2 samples were evaluated."
+
+
+DRIVER = """
+import sys
+from functools import partial
+from pathlib import Path
+from tests.engine.engine_support import Hashed, end, start
+from nas.engine.ray import RaySettings, run_ray
+search = start(Path(sys.argv[1]), samples=12)
+run_ray(search, partial(Hashed, delay=0.4), RaySettings(workers=1))
+end(search)
+"""
+
+
+@pytest.fixture
+def short_folder():
+    """For what a killed Ray leaves behind; Ray's sockets need a short path."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        yield name
+
+
+def test_kill_and_interrupt_of_a_driver_with_its_own_ray(tmp_path, short_folder):
+    """One driver is killed, the next interrupted, both started somewhere else; the serial runner ends the search."""
+    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for send in (signal.SIGKILL, signal.SIGINT):
+        driver = subprocess.Popen(
+            [sys.executable, "-c", DRIVER, str(folder)],
+            cwd=elsewhere,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": short_folder},
+            start_new_session=True,
+            preexec_fn=heed_interrupts,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        wait_for_progress(folder, driver)
+        driver.send_signal(send)
+        output, _ = driver.communicate(timeout=60)
+        assert driver.returncode == -send, output.decode()
+    assert sorted(os.listdir(folder)) == [".lock", "record.db"]
+    search = start(folder, samples=12)
+    run_serial(search, Hashed)
+    end(search)
+    whole = start(tmp_path / "whole", samples=12)
+    run_serial(whole, Hashed)
+    trials = read_run(folder).trials
+    assert decisions_of(trials) == decisions_of(whole.history.trials)
+    assert [trial.reward for trial in trials] == [trial.reward for trial in whole.history.trials]
+
+
+def heed_interrupts() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for_progress(folder: Path, driver: subprocess.Popen, timeout: float = 60.0) -> None:
+    """Until one more trial is complete, and a random moment more."""
+    before = complete_count(folder)
+    end_of_patience = time.monotonic() + timeout
+    while complete_count(folder) < before + 1:
+        assert driver.poll() is None, driver.communicate()[0].decode()
+        assert time.monotonic() < end_of_patience
+        time.sleep(0.05)
+    time.sleep(random.Random(before).uniform(0, 0.3))
+
+
+def complete_count(folder: Path) -> int:
+    if not (folder / "record.db").exists():
+        return 0
+    return sum(trial.state is TrialState.COMPLETE for trial in read_run(folder).trials)

@@ -1,0 +1,73 @@
+"""Ray's resources, its start, and the switches around it; only the last test starts Ray."""
+
+import os
+import socket
+
+import pytest
+import ray
+
+from nas.engine.ray import session
+from nas.engine.ray.session import RaySettings, ray_session, trial_resources
+from search_spaces.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "right"),
+    [
+        ("workers", 0, "at least 1, or null"),
+        ("cpus_per_trial", 0, "at least 1"),
+        ("gpus_per_trial", -0.5, "0 or more, or null"),
+        ("address", "somewhere", "host:port of a Ray cluster, or null"),
+    ],
+)
+def test_settings_out_of_range(setting, value, right):
+    with pytest.raises(ConfigError, match=rf"^runner {setting} is {value!r}; it must be {right}\.$"):
+        RaySettings(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("total", "settings", "expected"),
+    [
+        ({"CPU": 8.0}, {}, ({"cpu": 1, "gpu": 0.0}, 8)),
+        ({"CPU": 8.0}, {"workers": 3}, ({"cpu": 1, "gpu": 0.0}, 3)),
+        ({"CPU": 8.0}, {"cpus_per_trial": 3}, ({"cpu": 3, "gpu": 0.0}, 2)),
+        ({"CPU": 8.0, "GPU": 2.0}, {}, ({"cpu": 1, "gpu": 1.0}, 2)),
+        ({"CPU": 8.0, "GPU": 2.0}, {"gpus_per_trial": 0}, ({"cpu": 1, "gpu": 0}, 8)),
+        ({"CPU": 16.0, "GPU": 1.0}, {"gpus_per_trial": 0.1, "workers": 20}, ({"cpu": 1, "gpu": 0.1}, 10)),
+    ],
+)
+def test_what_a_trial_takes_and_how_many_run(monkeypatch, total, settings, expected):
+    monkeypatch.setattr(ray, "cluster_resources", lambda: total)
+    assert trial_resources(RaySettings(**settings)) == expected
+
+
+def test_too_few_resources_are_said_with_what_there_is(monkeypatch):
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with pytest.raises(ConfigError, match="cpus_per_trial 3 and gpus_per_trial 0 exceed what Ray has: 2 CPUs and 0"):
+        trial_resources(RaySettings(cpus_per_trial=3))
+
+
+def test_a_cluster_that_does_not_answer_is_said_to_and_the_environment_is_as_before(monkeypatch):
+    monkeypatch.setattr(session, "CONNECT_SECONDS", 1.0)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        before = dict(os.environ)
+        said = f"^runner address {address} cannot be used: "
+        with pytest.raises(ConfigError, match=said), ray_session(RaySettings(address=address)):
+            pass
+    assert dict(os.environ) == before
+    assert not ray.is_initialized()
+
+
+def test_a_session_ends_with_its_block_and_one_that_was_there_goes_on(capfd):
+    before = dict(os.environ)
+    with ray_session(RaySettings(workers=1)):
+        assert ray.cluster_resources()["CPU"] == 1.0
+        assert os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] == "1"
+        with ray_session(RaySettings(workers=2)):
+            assert ray.cluster_resources()["CPU"] == 1.0
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
+    assert dict(os.environ) == before
+    assert capfd.readouterr() == ("", "")

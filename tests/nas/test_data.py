@@ -1,0 +1,49 @@
+"""``nas.data`` as a user runs it."""
+
+import pytest
+
+from nas import data as command
+from tests.nas.nas_support import run_as_user
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: run_as_user(monkeypatch, capsys, "data", command.describe, *arguments)
+
+
+def test_a_data_set_is_made_and_described(run, tmp_path):
+    code, output, _ = run("data.images=8", "image_size=32")
+    assert code == 0
+    first, images, objects, *classes = output.splitlines()
+    assert first.startswith("data set synthetic (fingerprint ")
+    assert first.endswith("images of 32 px")
+    assert images == "  8 images in the training split"
+    counts = [int(line.split()[0]) for line in classes]
+    assert f"  {sum(counts)} objects, side" in objects
+    assert counts == sorted(counts, reverse=True)
+    assert len(counts) == 3
+    assert len(list((tmp_path / "cache" / "spinenet-search").iterdir())) == 1
+
+
+def test_a_data_set_of_one_s_own_bears_its_name_and_keeps_its_cache(run, tmp_path):
+    (tmp_path / "shapes.yaml").write_text("kind: synthetic\nimages: 8\ncache_dir: here\n")
+    assert run("data=shapes.yaml", "image_size=32")[1].startswith("data set shapes (fingerprint ")
+    assert (tmp_path / "here").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["data=coco"], "data.root is not set; it is the folder that holds the data set"),
+        (["data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
+        (["image_size=8"], "image_size is 8; it must be 16 to 4096 pixels"),
+        (["data.cache_dir=5"], "data.cache_dir is 5; it must be the path of a folder, or null"),
+        (["data=coca"], "unknown data 'coca' (did you mean 'coco'?)"),
+    ],
+)
+def test_bad_input(run, arguments, sentence):
+    code, output, error = run(*arguments)
+    assert (code, output) == (2, "")
+    assert sentence in error

@@ -1,0 +1,254 @@
+"""``nas.search`` as a user runs it: a run folder with everything in it, resume, and bad input with exit code 2."""
+
+import json
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import search_spaces
+from nas import report, search
+from nas.command_line import run_command
+from nas.engine.record import TrialState, read_run
+from proxies.detection import DetectionProxy
+
+RESULTS = Path(__file__).parents[2] / "results"
+FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "samples=6"]
+
+
+@pytest.fixture
+def run_search(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, command: str = "search") -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        code = run_command(command, "", search.search, search.configure) if command == "search" else report_again()
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    def report_again() -> int:
+        return run_command("report", "", report.report)
+
+    return run
+
+
+@pytest.fixture
+def found(run_search, tmp_path, tmp_path_factory):
+    """A finished run of ``FAST`` in ``found``; searched once, copied for every test."""
+    kept = tmp_path_factory.getbasetemp() / "found-kept"
+    if not kept.exists():
+        assert run_search(*FAST, f"run={kept}")[0] == 0
+    return shutil.copytree(kept, tmp_path / "found")
+
+
+def test_a_search_leaves_a_complete_run_folder(run_search, tmp_path):
+    code, output = run_search(*FAST, "run=found")
+    assert code == 0, output
+    names = {path.name for path in (tmp_path / "found").iterdir()}
+    assert {"config.yaml", "record.db", "best.json", "best.png", "reward.png", "report.html"} <= names
+    run = read_run(tmp_path / "found")
+    evaluated = [trial for trial in run.trials if trial.state is TrialState.COMPLETE]
+    assert len(evaluated) == 6
+    best = max(evaluated, key=lambda trial: trial.reward)
+    assert search_spaces.load(tmp_path / "found" / "best.json").fingerprint == best.fingerprint
+    assert "-m nas.compile arch=found/best.json" in output
+    provenance = run.sessions[0].provenance
+    assert {"commit", "versions", "device", "seed", "data_fingerprint"} <= set(provenance)
+
+
+def test_resume_goes_on_and_the_newest_run_is_the_default(run_search, tmp_path):
+    assert run_search(*FAST)[0] == 0
+    code, output = run_search(*FAST, "samples=9", "resume=true")
+    assert code == 0, output
+    (folder,) = (tmp_path / "runs").iterdir()
+    whole = run_search(*FAST, "samples=9", "run=whole")[0]
+    assert whole == 0
+    resumed, uninterrupted = read_run(folder), read_run(tmp_path / "whole")
+    assert [t.decisions for t in resumed.trials] == [t.decisions for t in uninterrupted.trials]
+    assert len(resumed.sessions) == 2
+
+
+def test_resume_takes_its_settings_from_the_record(run_search, tmp_path):
+    """Only the folder is needed; what is typed besides is what differs."""
+    run_search(*FAST, "run=found", "proxy.noise=0.1", "seed=5")
+    code, output = run_search("run=found", "resume=true", "samples=8")
+    assert code == 0, output
+    run = read_run(tmp_path / "found")
+    assert sum(trial.state is TrialState.COMPLETE for trial in run.trials) == 8
+    first, second = (session.config for session in run.sessions)
+    assert {**first, "samples": 8, "resume": True} == second
+
+
+def test_parts_of_one_s_own_are_recorded_in_full(run_search, tmp_path):
+    """The record, the configuration, the report and the folder call them by name; resume needs none of the files."""
+    files = {
+        "space": "kind: scale_permuted\nname: tiny\nintermediates: [3, 4]\noutputs: [3, 4]\nlevel_offsets: [0, 1]\n",
+        "controller": "kind: random\n",
+        "proxy": "kind: synthetic\nnoise: 0.1\n",
+        "runner": "kind: serial\nthreads: 1\n",
+        "data": "kind: synthetic\nname: shapes\n",
+    }
+    for part, text in files.items():
+        (tmp_path / f"my_{part}.yaml").write_text(text)
+    code, output = run_search(*(f"{part}=my_{part}.yaml" for part in files), "samples=4", "proxy.target_seed=2")
+    assert code == 0, output
+    assert "searching space tiny" in output
+    assert "with controller my_controller and proxy my_proxy for 4 samples" in output
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("tiny-my_controller-my_proxy-")
+    assert yaml.safe_load((folder / "config.yaml").read_text()) == read_run(folder).sessions[0].config
+    best = json.loads((folder / "best.json").read_text())["search"]["config"]
+    assert {part: best[part] for part in ("space", "controller", "proxy", "data")} == {
+        "space": "tiny",
+        "controller": "my_controller",
+        "proxy": "my_proxy",
+        "data": "shapes",
+    }
+    for part in files:
+        (tmp_path / f"my_{part}.yaml").unlink()
+    code, output = run_search("resume=true", "samples=6", "proxy.delay=0.0")
+    assert code == 0, output
+    config = read_run(folder).sessions[1].config
+    assert (config["proxy"]["noise"], config["proxy"]["target_seed"], config["samples"]) == (0.1, 2, 6)
+
+
+def test_a_name_is_a_label_and_no_other_search(run_search, found):
+    code, output = run_search("run=found", "resume=true", "space.name=mine", "samples=7")
+    assert code == 0, output
+    assert read_run(found).sessions[1].config["space"]["name"] == "mine"
+
+
+def test_cfg_with_resume_shows_what_would_be_gone_on_with(run_search, found):
+    before = (found / "record.db").read_bytes()
+    code, output = run_search("run=found", "resume=true", "samples=9", "--cfg")
+    assert code == 0
+    recorded = read_run(found).sessions[0].config
+    assert yaml.safe_load(output) == {**recorded, "samples": 9, "run": "found", "resume": True}
+    assert (found / "record.db").read_bytes() == before
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """A copy of a run folder that an earlier version left, whose parts have a name and no kind."""
+    folder = tmp_path / "bccd"
+    folder.mkdir()
+    shutil.copy(RESULTS / "bccd" / "record.db", folder)
+    assert "kind" not in read_run(folder).sessions[0].config["proxy"]
+    return folder
+
+
+def test_a_run_of_an_earlier_version_asks_for_its_data(run_search, old_run):
+    code, output = run_search("run=bccd", "resume=true")
+    assert code == 2
+    assert output == (
+        "error: data root data/bccd is not a folder; set data.root to the folder that holds the data set.\n"
+    )
+
+
+def test_a_run_of_an_earlier_version_is_gone_on_with(run_search, old_run, monkeypatch):
+    """All but its data is there; the warning says what differs, and another search is still told from it."""
+    recorded = read_run(old_run).sessions[0]
+    monkeypatch.setattr(DetectionProxy, "prepare", lambda self: None)
+    monkeypatch.setattr(DetectionProxy, "fingerprint", lambda self: recorded.identity["data"]["fingerprint"])
+    assert (
+        "holds another search: its data.kind is 'coco', here it is 'synthetic'"
+        in run_search("run=bccd", "resume=true", "data=synthetic")[1]
+    )
+    code, output = run_search("run=bccd", "resume=true", "runner=serial")
+    assert code == 0, output
+    assert "warning: the search in bccd was begun by an earlier version; its later trials" in output
+    assert "all 48 samples were evaluated" in output
+    first, last = (session.config for session in read_run(old_run).sessions)
+    assert last["space"] == {"kind": "scale_permuted", **first["space"]}
+    code, output = run_search("run=bccd", "resume=true", "runner=serial", "controller.clip=0.3")
+    assert code == 2
+    assert "its controller.clip is 0.2, here it is 0.3" in output
+
+
+def test_a_search_of_today_is_resumed_without_a_warning(run_search, found):
+    assert "warning" not in run_search("run=found", "resume=true")[1]
+
+
+def test_report_remakes_what_was_deleted(run_search, found):
+    for name in ("best.json", "best.png", "reward.png", "report.html"):
+        (found / name).unlink()
+    code, output = run_search("run=found", command="report")
+    assert code == 0
+    assert "report.html" in output
+    assert (found / "best.json").exists()
+
+
+def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_path):
+    code, _ = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
+    assert code == 0
+    trials = read_run(tmp_path / "found").trials
+    assert [trial.state for trial in trials] == [TrialState.FAILED] * 6
+    assert {trial.reward for trial in trials} == {-1.0}
+    assert not (tmp_path / "found" / "best.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run=found"], "holds the record of a search; give resume=true"),
+        (["run=found", "resume=true", "seed=1"], "holds another search: its seed is 0, here it is 1"),
+        (["run=found", "resume=true", "space.level_offsets=[0]"], "its space.level_offsets is [0, 1], here it is [0]"),
+        (["run=found", "resume=true", "controller=ppo"], "its controller.kind is 'random', here it is 'ppo'"),
+        (["run=elsewhere", "resume=true"], "run folder elsewhere holds no record.db"),
+        (["run=full"], "is not an empty folder"),
+        (["samples=0"], "samples is 0; it must be at least 1"),
+        (["samples=null"], "samples is null; it must be an integer"),
+        (["failed_reward=abc"], "search.failed_reward is 'abc'; it must be a finite number or null"),
+        (["failed_reward=nan"], "failed_reward is nan; it must be finite"),
+        (["run=[a]"], "run is ['a']; it must be the path of a folder"),
+        (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
+        (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),
+        (["runner.kind=ray"], "choose with runner=NAME"),
+        (["proxy=full/thesis.yaml"], "proxy file full/thesis.yaml: there is no such file"),
+        (["space=full/thesis.txt"], "or give a file of your own: space=FILE.yaml"),
+        (["proxy=default", "proxy.steps=abc"], "proxy.steps is 'abc'; it must be an integer or null"),
+        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it must lie between 0 and 1"),
+        (["space.stem=[2]"], "parents_per_block is 2"),
+        (["proxy.noise=-1"], "noise is -1"),
+        (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
+        (["proxy=default", "data=coco"], "data.root is not set"),
+        (["proxy=default", "proxy.image_size=0"], "image_size"),
+        (["controller=ppo", "controller.learning_rate=0.0"], "learning_rate is 0.0"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_changes_nothing(run_search, found, tmp_path, arguments, sentence):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    before = (found / "record.db").read_bytes()
+    code, output = run_search(*FAST, *arguments)
+    assert code == 2
+    assert output.startswith("error: ")
+    assert sentence in output
+    assert "Traceback" not in output
+    assert (found / "record.db").read_bytes() == before
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_corrupt_record_is_refused_and_left_alone(run_search, found):
+    record = found / "record.db"
+    with sqlite3.connect(record) as connection:
+        connection.execute("UPDATE events SET payload = '{}' WHERE number = 3")
+    before = record.read_bytes()
+    for command, extra in (("search", [*FAST, "resume=true"]), ("report", [])):
+        code, output = run_search(*extra, "run=found", command=command)
+        assert code == 2
+        assert "row 3 of" in output
+        assert record.read_bytes() == before
+
+
+def test_a_torn_last_row_is_dropped_with_a_warning(run_search, found):
+    with sqlite3.connect(found / "record.db") as connection:
+        connection.execute("UPDATE events SET payload = '{' WHERE number = (SELECT max(number) FROM events)")
+    code, output = run_search(*FAST, "run=found", "resume=true")
+    assert code == 0
+    assert "warning: record found/record.db: its last row" in output
+    assert sum(t.state is TrialState.COMPLETE for t in read_run(found).trials) == 6

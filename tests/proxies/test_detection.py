@@ -1,0 +1,157 @@
+"""The detection proxy: a measurement for every architecture, an error sentence where training fails."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import proxies
+import search_spaces
+from nas.datasets.augment import AugmentSettings
+from nas.detectors import PROXY
+from nas.evaluation import METRICS
+from nas.training.optimiser import OptimiserSettings
+from proxies import detection
+from proxies.base import Measurement
+from proxies.detection import DetectionProxy
+from search_spaces.errors import ConfigError, DataError
+
+ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
+TINY: dict[str, Any] = {
+    "data": {"kind": "synthetic", "images": 16},
+    "image_size": 32,
+    "batch_size": 4,
+    "steps": 3,
+    "learning_rate": 0.01,
+    "device": "cpu",
+    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
+}
+
+
+def tiny_proxy(cache: Path, **changes: Any) -> DetectionProxy:
+    proxy = proxies.build("detection", **{**TINY, "cache_dir": str(cache), **changes})
+    assert isinstance(proxy, DetectionProxy)
+    return proxy
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
+    proxy = tiny_proxy(cache)
+    proxy.prepare()
+    one, two = proxy.evaluate(ARCHITECTURE, seed=3), proxy.evaluate(ARCHITECTURE, seed=3)
+    assert one.error is None
+    assert one.ap == one.metrics["ap"] == two.ap
+    assert one.ap is not None
+    assert 0 <= one.ap <= 1
+    assert set(one.metrics) == set(METRICS)
+    assert set(one.seconds) == {"build", "train", "evaluate"}
+    assert one.params > 0
+    assert one.multiply_adds > 0
+    assert (one.budget.image_size, one.budget.batch_size, one.budget.steps) == (32, 4, 3)
+    assert (one.budget.train_images, one.budget.eval_images) == (12, 4)
+    assert one.device == "cpu"
+    assert one.worker == "", "the engine names the worker"
+    assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_a_loss_that_is_not_finite_is_a_measurement(cache: Path) -> None:
+    proxy = tiny_proxy(cache, steps=30, learning_rate=1e12, optimiser={"clip_norm": None}, schedule="constant")
+    result = proxy.evaluate(ARCHITECTURE, seed=0)
+    assert result.diverged
+    assert result.ap is None
+    assert "not finite" in str(result.error)
+    assert proxies.reward(result) is None
+    assert "evaluate" not in result.seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "pattern"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "out of memory in phase train: CUDA out"),
+        (MemoryError(), "out of memory in phase train: no message"),
+        (RuntimeError("shapes differ"), "RuntimeError in phase train: shapes differ"),
+    ],
+)
+def test_errors_in_training_are_measurements(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, pattern: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(detection, "train", fail)
+    result = tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
+    assert result.ap is None
+    assert not result.diverged
+    assert pattern in str(result.error)
+    assert result.params > 0
+
+
+def test_a_device_that_failed_raises(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.AcceleratorError("unspecified launch failure")
+
+    monkeypatch.setattr(detection, "train", fail)
+    with pytest.raises(torch.AcceleratorError):
+        tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
+
+
+def test_data_is_opened_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tiny_proxy(cache).open() is tiny_proxy(cache, steps=9).open()
+    assert len(tiny_proxy(cache).fingerprint()) == 16
+    assert tiny_proxy(cache).fingerprint() != tiny_proxy(cache, image_size=40).fingerprint()
+
+
+def test_epochs_become_steps(cache: Path) -> None:
+    result = tiny_proxy(cache, steps=None, epochs=1.4).evaluate(ARCHITECTURE, seed=0)
+    assert result.budget.steps == round(1.4 * 12 / 4)
+
+
+def test_broken_data_is_said_in_the_driver(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        tiny_proxy(tmp_path, data={"kind": "coco", "root": str(tmp_path / "nowhere")}).prepare()
+
+
+def test_nested_settings_change_what_they_name(cache: Path) -> None:
+    settings = tiny_proxy(cache, optimiser={"kind": "adamw"}, augment={"flip": 0.0}).settings
+    assert settings.scaling == replace(PROXY, width=0.125, endpoints=8, head_channels=8, head_depth=1)
+    assert settings.optimiser == OptimiserSettings(kind="adamw")
+    assert settings.augment == AugmentSettings(flip=0.0)
+
+
+def test_what_the_machine_made_of_open_settings_is_plain() -> None:
+    resolved = proxies.build("detection", device="cpu", steps=7).resolved()
+    assert resolved == {"image_size": 96, "batch_size": 8, "steps": 7, "learning_rate": 0.003, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "pattern"),
+    [
+        ({"step": 5}, r"'step' \(did you mean 'steps'\?\)"),
+        ({"steps": 0}, r"^proxy\.steps is 0; it must be at least 1"),
+        ({"steps": 5, "epochs": 1}, r"^proxy\.steps is 5 and epochs is 1; one of them must be null"),
+        ({"reserve_seed": -1}, r"^proxy\.reserve_seed is -1"),
+        ({"device": "gpu7"}, r"^proxy\.device is 'gpu7'; it must be auto, cpu, cuda"),
+        ({"schedule": "linear"}, r"^proxy\.schedule is 'linear'; it must be one of"),
+        ({"scaling": {"widht": 1}}, r"proxy\.scaling setting 'widht' \(did you mean 'width'\?\)"),
+        ({"optimiser": {"momentum": 2}}, r"^proxy\.optimiser\.momentum is 2"),
+        ({"augment": {"flip": 2}}, r"^proxy\.augment\.flip is 2"),
+        ({"detection": {"nms": 0.5}}, r"proxy\.detection setting 'nms'"),
+        ({"image_size": "big"}, "it must be an integer or null"),
+    ],
+)
+def test_settings_are_checked_when_built(settings: dict[str, Any], pattern: str) -> None:
+    with pytest.raises(ConfigError, match=pattern):
+        proxies.build("detection", **settings)
+
+
+def test_unknown_proxy() -> None:
+    with pytest.raises(ConfigError, match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, synth"):
+        proxies.build("detektion")

@@ -1,0 +1,19 @@
+"""The reward of a measurement: its AP, or None when the evaluation failed."""
+
+import pytest
+
+from proxies.base import Measurement
+from proxies.reward import reward
+
+
+@pytest.mark.parametrize(
+    ("measurement", "expected"),
+    [
+        (Measurement(ap=0.25), 0.25),
+        (Measurement(ap=0.0), 0.0),
+        (Measurement(ap=None, error="out of memory"), None),
+        (Measurement(ap=0.25, error="the device failed later"), None),
+    ],
+)
+def test_reward(measurement: Measurement, expected: float | None) -> None:
+    assert reward(measurement) == expected

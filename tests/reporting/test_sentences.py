@@ -1,0 +1,65 @@
+"""Sentences about a run."""
+
+from dataclasses import replace
+
+import controllers
+import search_spaces
+from nas.engine.trial import TrialState
+from nas.reporting.sentences import METRICS, limits, metrics_sentences, state_sentence
+from nas.reporting.summary import summarise
+from proxies.base import Measurement
+from tests.reporting.fake_runs import complete, mixed_run, other, run_of
+
+
+def said(*trials, **options) -> str:
+    return state_sentence(summarise(run_of(*trials, **options)))
+
+
+def test_how_far_the_search_is():
+    assert said() == "No trial has been recorded yet."
+    assert said(complete(0, 0.1), config={"samples": 1}) == "The search is finished: 1 of 1 architecture evaluated."
+    assert said(complete(0, 0.1), config={}) == (
+        "The search is not finished: 1 architecture evaluated; resume=true goes on with it."
+    )
+    assert state_sentence(summarise(mixed_run())) == (
+        "The search is under way: 4 of 24 architectures evaluated, 1 trial running (or cut off, if the search was "
+        "stopped)."
+    )
+
+
+def test_what_cannot_be_concluded_from_few_samples():
+    assert limits(summarise(run_of(other(0, TrialState.RUNNING)))) == [
+        "There is no complete trial yet, so there is nothing to conclude."
+    ]
+    assert limits(summarise(run_of(complete(0, 0.1))))[0] == "One sample has nothing to be compared with."
+    few = limits(summarise(mixed_run()))
+    assert few[0].startswith("The best of 3 samples is the largest of that many noisy measurements")
+    assert few[1].startswith("The paper's search took about 14,000 samples; 3 show that the loop works")
+
+
+def test_many_samples_need_no_excuse():
+    assert len(limits(summarise(run_of(*(complete(number, 0.1) for number in range(1000)))))) == 2
+
+
+def test_what_the_reward_comes_from():
+    trained = limits(summarise(mixed_run()))[-1]
+    assert "450 steps of 4 images at 128 px; AP on 256 images" in trained
+    untrained = replace(complete(0, 0.1), measurement=Measurement(ap=0.1))
+    assert limits(summarise(run_of(untrained)))[-1] == (
+        "The reward does not come from training a detector, so it says nothing about detection."
+    )
+
+
+def test_metrics_are_explained_and_strangers_are_not():
+    shown = "What the controller reported whenever it had learnt something."
+    assert metrics_sentences(["entropy", "stranger"]) == f"{shown} entropy: {METRICS['entropy']}."
+    assert metrics_sentences(["stranger"]) == shown
+
+
+def test_every_metric_of_every_shipped_controller_is_explained():
+    space = search_spaces.build("toy")
+    for name in controllers.CONTROLLERS:
+        controller = controllers.build(name, space)
+        for _ in range(20):
+            controller.tell(controller.ask(), 0.5)
+        assert controller.metrics().keys() <= METRICS.keys()
