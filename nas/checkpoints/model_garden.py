@@ -22,8 +22,15 @@ SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 BLOCK_LAYERS = {
     "bottleneck": {"reduce": ("_conv1", "_norm1"), "conv": ("_conv2", "_norm2"), "expand": ("_conv3", "_norm3")},
     "residual": {"first": ("_conv1", "_norm1"), "second": ("_conv2", "_norm2")},
-    "mbconv": {"expand": ("_conv0", "_norm0"), "depthwise": ("_conv1", "_norm1"), "project": ("_conv2", "_norm2")},
+    "mbconv": {
+        "expand": ("_conv0", "_norm0"),
+        "depthwise": ("_conv1", "_norm1"),
+        "squeeze_reduce": ("_squeeze_excitation/_se_reduce", ""),
+        "squeeze_expand": ("_squeeze_excitation/_se_expand", ""),
+        "project": ("_conv2", "_norm2"),
+    },
 }
+"""Block type -> layer -> convolution, and batch normalisation if it has one."""
 SHORTCUT = ("_shortcut", "_norm0")
 TOWERS = {"class_tower": "head/_cls", "box_tower": "head/_box", "rpn_tower": "rpn_head/"}
 PREDICTORS = {
@@ -150,12 +157,10 @@ def _key(
 
 
 def _block_key(role: Role, block_type: str) -> str:
-    if role.layer.startswith("squeeze."):
-        return f"_squeeze_excitation/_se_{role.layer.removeprefix('squeeze.')}/{role.part}"
     convolution, norm = SHORTCUT if role.layer == "projection" else BLOCK_LAYERS[block_type][role.layer]
     if role.part in NORM_NAMES:
         return f"{norm}/{NORM_NAMES[role.part]}"
-    return f"{convolution}/{'depthwise_kernel' if role.layer == 'depthwise' else 'kernel'}"
+    return f"{convolution}/{'depthwise_kernel' if role.layer == 'depthwise' else role.part}"
 
 
 def _head_key(role: Role, architecture: Architecture) -> str:

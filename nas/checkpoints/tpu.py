@@ -24,8 +24,9 @@ OPTIMISER_SLOTS = ("/Momentum", "/ExponentialMovingAverage", "/RMSProp", "/RMSPr
 BLOCK_LAYERS = {
     "bottleneck": ("projection", "reduce", "conv", "expand"),
     "residual": ("projection", "first", "second"),
-    "mbconv": ("expand", "depthwise", "squeeze.reduce", "squeeze.expand", "project"),
+    "mbconv": ("expand", "depthwise", "squeeze_reduce", "squeeze_expand", "project"),
 }
+WITHOUT_NORM = ("squeeze_reduce", "squeeze_expand")
 HEAD_LAYERS = {
     ("class_tower", "conv"): "retinanet/class_net/class-{index}",
     ("class_tower", "norm"): "retinanet/class_net/class-{index}-{level}",
@@ -206,7 +207,7 @@ def _block_layers(
     for repeat in range(repeats):
         for layer in BLOCK_LAYERS[block_type]:
             role = Role("block", layer, node=node, index=repeat)
-            if layer.startswith("squeeze."):
+            if layer in WITHOUT_NORM:
                 layers[role] = (scope.layer("conv2d"), "")
             elif layer != "projection" or role in wanted:
                 layers[role] = scope.convolve("depthwise_conv2d" if layer == "depthwise" else "conv2d")
@@ -243,7 +244,7 @@ def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
     block = re.escape(f"{scope}/sub_policy{index - len(architecture.stem)}/scale_permuted_block_{index}/")
     layers = count(arrays, rf"{block}(batch_normalization(?:_\d+)?)/")
     layers_of_type = BLOCK_LAYERS[architecture.nodes[index].block_type]
-    each = sum(layer != "projection" and not layer.startswith("squeeze.") for layer in layers_of_type)
+    each = sum(layer not in ("projection", *WITHOUT_NORM) for layer in layers_of_type)
     if layers == 0 or layers % each:
         raise ConfigError(
             f"checkpoint: block {index} has {layers} layers, and a {architecture.nodes[index].block_type} block "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 LAYOUTS = 16  # the most that a convolution keeps, one for each size of its input
 
 
-class PackedConv(nn.Module):
+class PrepackedConv(nn.Module):
     """A convolution, its bias and its activation in one operator of oneDNN, in float32, for inference on a CPU.
 
     PyTorch passes a kernel to oneDNN as it is stored, and oneDNN reorders it at every call. For a 1x1 convolution this

@@ -13,7 +13,7 @@ from nas.detectors.detector import Network
 from nas.detectors.heads.canvases import Layout, from_canvas, to_canvas
 from nas.detectors.heads.towers import Tower
 from nas.detectors.inference.memory import keep_freed_memory
-from nas.detectors.inference.onednn import PackedConv
+from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.inference.winograd import WinogradConv
 from nas.detectors.layers import BatchNorm, ConvNorm, activate, pad_same
 
@@ -115,7 +115,7 @@ def fold_batch_norm(network: AnyNetwork) -> AnyNetwork:
 def optimise(network: AnyNetwork, compile: bool = True) -> AnyNetwork:
     """A fast copy of a network for inference; its outputs are the plain ones within 1e-4.
 
-    Batch normalisation is folded. On a CPU in float32, kernels are laid out in advance (:class:`PackedConv`), large
+    Batch normalisation is folded. On a CPU in float32, kernels are laid out in advance (:class:`PrepackedConv`), large
     3x3 convolutions need fewer multiplications (:class:`WinogradConv`), and the process keeps freed memory
     (:func:`keep_freed_memory`). On CUDA the backbone is compiled once for each image size. Call the copy under
     ``torch.no_grad()``.
@@ -163,10 +163,10 @@ def _with_prepacked(module: nn.Module) -> nn.Module | None:
     return _prepacked(module, "none") if isinstance(module, nn.Conv2d) else None
 
 
-def _prepacked(convolution: nn.Conv2d, activation: str) -> PackedConv:
+def _prepacked(convolution: nn.Conv2d, activation: str) -> PrepackedConv:
     stride, padding = convolution.stride[0], convolution.padding[0]
     assert isinstance(padding, int)
-    return PackedConv(convolution.weight, convolution.bias, stride, padding, convolution.groups, activation)
+    return PrepackedConv(convolution.weight, convolution.bias, stride, padding, convolution.groups, activation)
 
 
 def _replace(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> None:

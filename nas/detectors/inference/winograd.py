@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.detectors.inference.onednn import PackedConv
+from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.layers import activate
 
 TILE = 2  # side of an output tile
@@ -43,8 +43,8 @@ class WinogradConv(nn.Module):
         padded = F.pad(weight, (0, 0, 0, 0, 0, 0, 0, -self.channels % CHANNEL_MULTIPLE)).double()
         transform = torch.tensor(_KERNEL, dtype=torch.float64)
         kernels = torch.einsum("ia,ocab,jb->ijoc", transform, padded, transform).flatten(0, 2)[:, :, None, None]
-        self.products = PackedConv(kernels.to(weight.dtype), None, groups=PATCH * PATCH)
-        self.plain = PackedConv(weight, None, padding=1)
+        self.products = PrepackedConv(kernels.to(weight.dtype), None, groups=PATCH * PATCH)
+        self.plain = PrepackedConv(weight, None, padding=1)
         self.scale: Tensor
         self.bias: Tensor
         self.register_buffer("scale", weight.new_ones(self.channels, 1, 1))

@@ -68,11 +68,11 @@ class SqueezeExcite(nn.Module):
         yield Part(name, level, (self.reduce, self.expand), positions=1, products=products)
 
     def roles(self, role: Role, key: str) -> Iterator[tuple[Role, Weight]]:
-        """The kernels and biases of the two convolutions; ``role`` and ``key`` are the layer's."""
-        for layer in ("reduce", "expand"):
-            own = replace(role, layer=f"{role.layer}.{layer}")
-            yield replace(own, part="kernel"), Weight(f"{key}.{layer}.weight", "conv")
-            yield replace(own, part="bias"), Weight(f"{key}.{layer}.bias", "vector")
+        """The two convolutions, which are layers of the block; ``role`` is the block's, ``key`` the module's own."""
+        for name in ("reduce", "expand"):
+            layer = replace(role, layer=f"squeeze_{name}")
+            yield replace(layer, part="kernel"), Weight(f"{key}.{name}.weight", "conv")
+            yield replace(layer, part="bias"), Weight(f"{key}.{name}.bias", "vector")
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> the same shape."""
