@@ -41,7 +41,7 @@ class FileError(NasError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; ``no message`` when it has none."""
+    """The first line of an error's message; ``no message`` if it has none."""
     return (str(error).strip().splitlines() or ["no message"])[0]
 
 

@@ -66,7 +66,7 @@ class Convention:
     batch_norm: Mapping[str, BatchNormConstants]
 
     def batch_norm_of(self, head: str) -> BatchNormConstants:
-        """The constants with a head; one that the code base does not have takes RetinaNet's."""
+        """The constants for a head. A head that the code base does not have takes RetinaNet's."""
         return self.batch_norm.get(head, self.batch_norm["retinanet"])
 
     def __reduce__(self) -> tuple[Callable[[str], Convention], tuple[str]]:
