@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, first_line
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -39,8 +38,9 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
         names = reader.get_variable_to_shape_map()
         values = {name: reader.get_tensor(name) for name in sorted(names)}
     except Exception as error:  # TensorFlow's own errors, which differ between releases
+        reason = first_line(error, type(error).__name__)
         raise ConfigError(
-            f"checkpoint {prefix}: its index or data file is broken or cut off ({_first_line(error)}); copy both again."
+            f"checkpoint {prefix}: its index or data file is broken or cut off ({reason}); copy both again."
         ) from None
     return {name: np.asarray(value) for name, value in values.items() if isinstance(value, np.ndarray | np.generic)}
 
@@ -101,9 +101,3 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary (a mapping from names to tensors).")
     return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's message, without colour codes."""
-    text = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
-    return text.splitlines()[0]
