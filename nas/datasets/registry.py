@@ -35,7 +35,9 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
     within("image_size", image_size, 16, 4096)
     if cache_dir is not None and not isinstance(cache_dir, str | Path):
         raise SettingError("data.cache_dir", f"is {as_yaml(cache_dir)}; it must be the path of a folder or null.")
-    row = find("data set", DATASETS, settings.get("kind"))
+    if "kind" not in settings:
+        raise ConfigError(f"data.kind is missing; it must be one of: {', '.join(sorted(DATASETS))}.")
+    row = find("data set", DATASETS, settings["kind"])
     values = {key: value for key, value in settings.items() if key != "kind"}
     if "root" in row.setting_names and not values.get("root"):
         raise ConfigError("data.root is not set; it is the folder that holds the data set.")

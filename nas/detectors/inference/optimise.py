@@ -109,6 +109,7 @@ def fold_batch_norm(network: AnyNetwork) -> AnyNetwork:
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     _replace(folded, _fold)
+    folded.folded = True
     return folded
 
 
