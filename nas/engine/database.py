@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 from search_spaces.errors import RecordError
 
-REPAIR = "give repair=true (to nas.search beside resume=true, or to nas.report) to go on with all whole rows before the damage"
+REPAIR = (
+    "give repair=true (with resume=true to nas.search, or to nas.report) to go on with all whole rows before the damage"
+)
 """What a sentence about a damaged record advises."""
 
 _BUSY_SECONDS = 30.0
@@ -38,6 +40,8 @@ def sentences(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         reason = next((text for start, text in _REASONS.items() if name.startswith(start)), "cannot be used")
         raise RecordError(f"record {path} {reason} ({error}).") from None
+    except UnicodeDecodeError:  # SQLite quotes in its error what it cannot read
+        raise RecordError(f"record {path} {_REASONS['SQLITE_CORRUPT']}.") from None
     except OSError as error:
         raise RecordError(
             f"record {path} cannot be written: {error.strerror}; give a run folder on a disk with free space that "

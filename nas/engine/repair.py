@@ -112,7 +112,8 @@ def _salvage(folder: Path) -> Salvage | None:
             "folder."
         )
     beyond = tuple(found[number] for number in sorted(found) if number > len(rows))
-    return Salvage(files, rows, fold(from_rows(rows, path)[0], path), beyond)
+    events, _ = from_rows([(number, payload, check.encode()) for number, payload, check in rows], path)
+    return Salvage(files, rows, fold(events, path), beyond)
 
 
 def _is_whole(path: Path) -> bool:
@@ -151,7 +152,7 @@ def _what_is_lost(saved: Salvage) -> str:
     parts = [f"began {plural(sessions, 'session')}"] if sessions else []
     if numbers:
         parts.append(f"held the results of {plural(len(numbers), 'trial')}, from trial {min(numbers)} on")
-    among = f" Among these, whole rows {' and '.join(parts)}." if parts else ""
+    among = f" The whole rows among them {' and '.join(parts)}." if parts else ""
     lost = f"Row {kept + 1} is" if last == kept + 1 else f"Rows {kept + 1} to {last} are"
     return (
         f"{lost} lost ({plural(last - kept, 'row')}): row {kept + 1} is damaged or missing, and each row builds on all "
