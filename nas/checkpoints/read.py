@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import importlib
 import os
+import pickle
+import pickletools
 import re
-from collections.abc import Mapping
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ import torch
 from search_spaces.errors import ConfigError
 
 Arrays = Mapping[str, np.ndarray]
+_LEGACY_PICKLES = 5  # before the values: a magic number, the format's version, the system, the content, the keys
 
 
 def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
@@ -80,7 +86,8 @@ def _prefix(path: Path) -> Path:
 def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     """All tensors of a PyTorch state dictionary, bare or under ``state_dict``, by key.
 
-    Nothing is unpickled but tensors and plain values.
+    Nothing is unpickled but tensors and plain values. Whatever else lies beside the weights (NumPy's scalars, objects
+    of the code that trained them) is passed over: no class or function that the file names is imported or called.
 
     Raises:
         ConfigError: no such file, or it holds no state dictionary.
@@ -89,16 +96,73 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ConfigError(f"checkpoint {path}: there is no such file.")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_stand_in(name), name) for name in _names_in(path)]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zip's and torch's own kinds
-        kind = type(error).__name__
+        advice = ""
+        if isinstance(error, pickle.UnpicklingError):
+            advice = (
+                " If you trust it, keep its weights alone: "
+                f"torch.save(torch.load({str(path)!r}, weights_only=False)['state_dict'], 'weights.pth')."
+            )
         raise ConfigError(
-            f"checkpoint {path}: it is no PyTorch file of tensors alone, and nothing else is read ({kind})."
+            f"checkpoint {path}: it is no PyTorch file of tensors alone, and nothing else is read "
+            f"({type(error).__name__}).{advice}"
         ) from None
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary, a mapping from names to tensors.")
     return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
+
+
+class _Ignored(list):  # a list may be appended to, and so may objects of some classes
+    """Stands for an object of a class that is not known; forgets all that it is given."""
+
+    def __init__(self, *_: Any) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        """Forget the state."""
+
+
+class _IgnoredTable:
+    """Makes a plain dictionary in place of one of a class that is not known; nothing else may be filled by key."""
+
+    def __new__(cls, *_: Any) -> OrderedDict[Any, Any]:  # type: ignore[misc]
+        return OrderedDict()
+
+
+def _stand_in(name: str) -> type:
+    """What is made where a pickle names a class or function; PyTorch's own list of safe ones goes before it."""
+    return _IgnoredTable if name.lower().endswith("dict") else _Ignored
+
+
+def _names_in(path: Path) -> set[str]:
+    """The classes and functions that the pickles of a PyTorch file name, read without unpickling.
+
+    Python 2 knew some by other names, which PyTorch translates; both are given.
+    """
+    found: set[str] = set()
+    for operation, argument, _ in _operations(path):
+        if operation.name == "GLOBAL":
+            module, name = str(argument).split(" ", 1)
+            now = _compat_pickle.NAME_MAPPING.get((module, name))
+            translated = now or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            found |= {f"{module}.{name}", ".".join(translated)}
+    return found
+
+
+def _operations(path: Path) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    """The operations of all pickles in a file of either format, zip or the one before PyTorch 1.6."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith("data.pkl"):
+                    yield from pickletools.genops(archive.read(name))
+        return
+    with path.open("rb") as file:
+        for _ in range(_LEGACY_PICKLES):
+            yield from pickletools.genops(file)
 
 
 def _first_line(error: Exception) -> str:
