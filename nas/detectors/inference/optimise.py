@@ -121,8 +121,9 @@ def optimise(network: AnyNetwork, compile: bool = True) -> AnyNetwork:
     ``torch.no_grad()``.
 
     Args:
-        compile: whether to use ``torch.compile``, which needs a C++ compiler on a CPU and takes some seconds at the
-            first call; without it there are no :class:`WinogradConv`.
+        compile: whether to use ``torch.compile``, which needs a C++ compiler and takes some seconds at the first call;
+            where that cannot be, a call on a CPU raises :class:`ConfigError`. Without compiling there are no
+            :class:`WinogradConv`, and on CUDA nothing but the folding.
     """
     fast = fold_batch_norm(network)
     parameter = next(fast.parameters())
