@@ -1,7 +1,7 @@
 """The architecture as a small frozen value: a stem network and a scale-permuted network of blocks.
 
-A node is a block; nodes are numbered from 0, the stem's first. Everything else (the DAG, the drawing, the PyTorch
-module, the cost) is a pure function of this value and lives elsewhere.
+Every node is a block. Nodes are numbered from 0, and the stem's come first. Everything else (the DAG, the drawing, the
+PyTorch module, the cost) is a pure function of this value and lives elsewhere.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Architecture:
     """A stem network followed by a scale-permuted network (SpineNet, section 3).
 
     Attributes:
-        stem: the fixed blocks, a chain starting at the pooled stem convolution.
+        stem: the fixed blocks, a chain that begins at the stem's convolution and pooling.
         blocks: the learned blocks in the order in which they are built.
-        min_level, max_level: the range of levels that must each have exactly one output block.
+        min_level, max_level: lowest and highest of the levels that must each have exactly one output block.
 
     Raises:
         ArchitectureError: a rule is broken; the sentence names the block and the rule.
@@ -53,10 +53,10 @@ class Architecture:
 
     @property
     def family(self) -> str:
-        """``"spinenet"``, ``"mobile"`` or ``"resnet-fpn"``, which decides on block widths, stem and connections.
+        """``"spinenet"``, ``"mobile"`` or ``"resnet-fpn"``: it decides the widths, the stem and the connections.
 
         In the mobile family all blocks are ``mbconv`` (SpineNet, appendix A). In the ResNet-FPN family a ResNet is the
-        stem network and a feature pyramid follows it. SpineNet's family has every other architecture.
+        stem network and a feature pyramid follows it. All other architectures belong to SpineNet's family.
         """
         return family_of({node.block_type for node in self.nodes})
 
@@ -72,12 +72,12 @@ class Architecture:
 
     @property
     def live_nodes(self) -> tuple[int, ...]:
-        """Indices of the nodes that reach an output block, and so are in the compiled network."""
+        """Ascending indices of the nodes in the compiled network; see :func:`search_spaces.canonical.live_nodes`."""
         return canonical.live_nodes(self.nodes, len(self.stem))
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits, equal exactly for architectures that compile to the same network."""
+        """16 hexadecimal digits, which are equal exactly when two architectures compile to the same network."""
         return canonical.fingerprint(self.nodes, len(self.stem))
 
     def role(self, index: int) -> str:
@@ -87,7 +87,7 @@ class Architecture:
         return "output" if self.nodes[index].is_output else "intermediate"
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary with the schema version."""
+        """A JSON-serialisable dictionary with the schema version."""
         return {
             "schema_version": SCHEMA_VERSION,
             "min_level": self.min_level,
@@ -98,9 +98,12 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "architecture") -> Architecture:
-        """Rebuild from :meth:`to_dict`'s form; ``where`` (a file name) begins every error sentence.
+        """Rebuild an architecture from the form that :meth:`to_dict` gives.
 
-        Keys in ``NOTE_KEYS`` are notes (where it came from) and carry no structure.
+        The keys in ``NOTE_KEYS`` are notes, such as where the architecture came from. They carry no structure.
+
+        Args:
+            where: what the data came from, for example a file name; every error message begins with it.
 
         Raises:
             ArchitectureError: wrong schema version, a missing or unknown key, a wrong type, or a broken rule.
@@ -109,7 +112,7 @@ class Architecture:
         version = data.get("schema_version")
         if version != SCHEMA_VERSION or not isinstance(version, int) or isinstance(version, bool):
             raise ArchitectureError(
-                f"{where}: schema_version is {version!r}, this version of the project reads {SCHEMA_VERSION}."
+                f"{where}: schema_version is {version!r}; this version of the project reads {SCHEMA_VERSION}."
             )
         known = {"schema_version", "min_level", "max_level", "stem", "blocks"}
         _check_keys(data, known, known | NOTE_KEYS, where)
@@ -121,18 +124,18 @@ class Architecture:
             raise ArchitectureError(f"{where}: {error}") from None
 
     def to_json(self) -> str:
-        """The dictionary of :meth:`to_dict` as readable JSON, one block a line."""
+        """The dictionary of :meth:`to_dict` as readable JSON, one block per line."""
         return dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str, where: str = "architecture") -> Architecture:
-        """Parse JSON text; errors as in :meth:`from_dict`."""
+        """Parse JSON text; ``where`` and the errors are as in :meth:`from_dict`."""
         try:
             data = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ArchitectureError(f"{where}: not JSON (line {error.lineno}: {error.msg}).") from None
+            raise ArchitectureError(f"{where}: this is not JSON (line {error.lineno}: {error.msg}).") from None
         except (RecursionError, ValueError) as error:
-            raise ArchitectureError(f"{where}: not JSON of an architecture ({error}).") from None
+            raise ArchitectureError(f"{where}: this is not JSON that describes an architecture ({error}).") from None
         return cls.from_dict(data, where)
 
 
@@ -155,7 +158,7 @@ def load(path: str | Path) -> Architecture:
 
 
 def dumps(data: Mapping[str, Any]) -> str:
-    """An architecture dictionary (with its notes) as readable JSON: one key a line, one block a line."""
+    """An architecture dictionary (with its notes) as readable JSON: one key per line, one block per line."""
     lines = []
     for key, value in data.items():
         if key in ("stem", "blocks"):
@@ -200,6 +203,6 @@ def _expect(value: Any, kind: type, where: str) -> Any:
 
 def _check_keys(data: Mapping[str, Any], needed: set[str], allowed: set[str] | frozenset[str], where: str) -> None:
     for key in sorted(needed - set(data)):
-        raise ArchitectureError(f"{where}: key {key!r} is missing; needed: {', '.join(sorted(needed))}.")
+        raise ArchitectureError(f"{where}: key {key!r} is missing; required: {', '.join(sorted(needed))}.")
     for key in sorted(set(data) - set(allowed)):
         raise ArchitectureError(f"{where}: unknown key {key!r}; allowed: {', '.join(sorted(allowed))}.")

@@ -1,4 +1,4 @@
-"""What every search space offers: a sequence of decisions, and the way to and from architectures."""
+"""What every search space offers: a sequence of decisions, and the way from it to an architecture and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SearchSpace(ABC):
     """A finite set of decision sequences, each of which decodes to an architecture.
 
     Attributes:
-        name: how configs and records call the space.
+        name: what configurations and records call the space.
     """
 
     name: str
@@ -37,7 +37,7 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def encode(self, architecture: Architecture) -> Decisions:
-        """A sequence that decodes to the architecture (parents ascending).
+        """A sequence that decodes to the architecture; parents are in ascending order.
 
         Raises:
             SpaceError: the architecture is not in the space; the sentence names the block and the rule.
@@ -58,7 +58,7 @@ class SearchSpace(ABC):
     @property
     @abstractmethod
     def slots(self) -> tuple[tuple[str, str, int], ...]:
-        """(name, kind, number of choices) of every choice point, in order; the same for every sequence."""
+        """(name, kind, number of choices) of every choice point, in order. They are the same for every sequence."""
 
     def contains(self, architecture: Architecture) -> bool:
         """Whether some decision sequence decodes to the architecture."""
@@ -81,7 +81,7 @@ class SearchSpace(ABC):
         return self.decode(self.sample_decisions(rng))
 
     def enumerate_decisions(self, prefix: Decisions = ()) -> Iterator[Decisions]:
-        """Every complete sequence that starts with ``prefix``; for small spaces."""
+        """Every complete sequence that starts with ``prefix``. Only small spaces can be enumerated."""
         decision = self.next_decision(prefix)
         if decision is None:
             yield prefix
@@ -99,9 +99,11 @@ class SearchSpace(ABC):
         for at, index in enumerate(decisions):
             decision = self.next_decision(decisions[:at])
             if decision is None:
-                raise SpaceError(f"space {self.name}: {len(decisions)} decisions given, the sequence ends after {at}.")
+                raise SpaceError(
+                    f"space {self.name}: {len(decisions)} decisions were given; the sequence ends after {at}."
+                )
             if not 0 <= index < len(decision.choices) or not decision.completions[index]:
-                allowed = [at for at, count in enumerate(decision.completions) if count]
+                allowed = [choice for choice, count in enumerate(decision.completions) if count]
                 raise SpaceError(
                     f"space {self.name}: decision {at} ({decision.name}) is {index}; allowed here: {allowed}."
                 )

@@ -15,9 +15,9 @@ class BlockSpec:
     Attributes:
         level: feature level l; the block works at stride ``2**l``.
         block_type: a name of :data:`search_spaces.vocabulary.BLOCK_TYPES`.
-        parents: indices of the nodes that feed the block, all smaller than its own. Empty only for the first stem
-            block, which reads the stem's convolution and, unless it is an ``mbconv`` block, pooling.
-        is_output: whether the block is an output block, one per level from ``min_level`` to ``max_level``.
+        parents: indices of the nodes that feed the block, all smaller than its own. Only the first stem block has none:
+            it reads the stem's convolution, and unless it is an ``mbconv`` block, pooling lies between the two.
+        is_output: whether the block is an output block. Each level from ``min_level`` to ``max_level`` has one.
     """
 
     level: int

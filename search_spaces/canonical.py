@@ -16,11 +16,12 @@ Certificate = list[list[object]]
 
 
 def merge_edges(nodes: Sequence[BlockSpec]) -> tuple[Edge, ...]:
-    """The out-degree-0 rule: (node, output block) pairs.
+    """The out-degree-0 rule, as (node, output block) pairs.
 
-    While an output block is built, and after its own parents are counted, every earlier node that nothing has
-    consumed yet is added into it if level and channels are the same (so the block type is, too), and then counts as
-    consumed. Source: SpineNet section 3.3, and the order of counting in the authors' released builder.
+    When an output block is built, its own parents are counted as consumed first. Then every earlier node that nothing
+    has consumed yet is added into it, if level and channels (that is, level and block type) are the same. From then on
+    that node counts as consumed. Source: SpineNet section 3.3, and the order of counting in the authors' released
+    builder.
     """
     consumed = [0] * len(nodes)
     edges = []
@@ -38,7 +39,7 @@ def merge_edges(nodes: Sequence[BlockSpec]) -> tuple[Edge, ...]:
 
 
 def live_nodes(nodes: Sequence[BlockSpec], stem_length: int) -> tuple[int, ...]:
-    """Ascending indices of the nodes in the compiled network: the stem, and all that reaches an output block."""
+    """Ascending indices of the nodes in the compiled network: the stem's, and all that reach an output block."""
     sources = _sources(nodes)
     live = set(range(stem_length))
     pending = [index for index, node in enumerate(nodes) if node.is_output]
@@ -53,8 +54,8 @@ def live_nodes(nodes: Sequence[BlockSpec], stem_length: int) -> tuple[int, ...]:
 def fingerprint(nodes: Sequence[BlockSpec], stem_length: int) -> str:
     """16 hexadecimal digits of the SHA-256 of the canonical certificate.
 
-    Two block lists have the same fingerprint exactly when a relabelling turns the live part of one into that of the
-    other, cross-scale connections and merge edges kept apart.
+    Two lists of blocks have the same fingerprint exactly when a relabelling turns the live part of one into the live
+    part of the other. A cross-scale connection never counts as a merge edge.
     """
     text = json.dumps(certificate(nodes, stem_length), separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -64,8 +65,8 @@ def certificate(nodes: Sequence[BlockSpec], stem_length: int) -> Certificate:
     """The smallest row list over all labellings that colour refinement cannot tell apart.
 
     A row is ``[role, level, block_type, [[source row, edge kind], ...]]``. Colour refinement on this DAG nearly
-    always separates all nodes; where twins remain, each is singled out in turn and the smallest result wins
-    (individualisation and refinement, as in graph canonisation programs).
+    always separates all nodes; where twins remain, each is singled out in turn and the smallest result is taken
+    (individualisation and refinement, as in programs for graph canonisation).
     """
     live = live_nodes(nodes, stem_length)
     position = {index: at for at, index in enumerate(live)}

@@ -16,8 +16,8 @@ class Decision:
         name: unique within a sequence, for example ``"block3.parent1"``.
         kind: the family of choices; decisions of one kind have the same number of choices.
         choices: what the indices mean.
-        completions: for every choice, a number proportional to how many whole sequences follow from it. 0 forbids the
-            choice. Sampling by these weights is uniform over the space.
+        completions: for every choice, a number proportional to how many complete sequences follow from it. 0 forbids
+            the choice. Sampling with these weights is uniform over the space.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The picture of an architecture, as in Figure 4 of the SpineNet paper; and the same as text and as Graphviz DOT.
+"""The picture of an architecture, as in Figure 4 of the SpineNet paper, and the same as text and as Graphviz DOT.
 
-Order runs from left to right, feature levels from bottom to top; rectangles are bottleneck blocks, diamonds residual
-blocks, outputs have a red outline.
+The order of the blocks runs from left to right and the feature levels from bottom to top. Residual blocks are diamonds,
+all others are rectangles, and outputs have a red outline.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from search_spaces.vocabulary import BLOCK_TYPES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
 LEVEL_COLOURS = ("#8fb35b", "#64a96a", "#45a992", "#2f8fb3", "#4a72c4", "#7457bd", "#9b489f")
@@ -53,14 +54,14 @@ def draw(architecture: Architecture, path: str | Path, title: str | None = None,
     """Write the picture to ``path``, a .png or .svg file.
 
     Raises:
-        ArchitectureError: the file's name ends in neither.
+        ArchitectureError: the name of the file has neither ending.
     """
     if Path(path).suffix not in FORMATS:
         raise ArchitectureError(f"drawing {path}: the file name must end in one of {', '.join(FORMATS)}.")
     layout = lay_out(architecture)
     figure, axes = _canvas(architecture, layout, theme)
     live = set(architecture.live_nodes)
-    _draw_levels(axes, architecture, layout, theme)
+    _draw_levels(axes, architecture, theme)
     _draw_stem_frame(axes, architecture, layout, theme)
     for order, connection in enumerate(layout.connections):
         alive = connection.source in live and connection.target in live
@@ -89,8 +90,8 @@ def _canvas(architecture: Architecture, layout: Layout, theme: Theme) -> tuple[F
     return figure, axes
 
 
-def _draw_levels(axes: Axes, architecture: Architecture, layout: Layout, theme: Theme) -> None:
-    """One thin line and one label per level, and what the two directions mean."""
+def _draw_levels(axes: Axes, architecture: Architecture, theme: Theme) -> None:
+    """Draw one thin line and one label per level, and say what the two directions mean."""
     levels = [node.level for node in architecture.nodes]
     rows = range(min(levels), max(levels) + 1)
     for level in rows:
@@ -116,7 +117,7 @@ def _draw_stem_frame(axes: Axes, architecture: Architecture, layout: Layout, the
 def _draw_connection(
     axes: Axes, architecture: Architecture, connection: Connection, theme: Theme, alive: bool, zorder: float
 ) -> None:
-    """The arrow, in the colour of its source, over a halo of background that keeps crossings apart."""
+    """Draw the arrow in the colour of its source, over a halo of background that keeps crossings apart."""
     from matplotlib.patches import FancyArrowPatch, PathPatch
     from matplotlib.path import Path as Outline
 
@@ -188,7 +189,26 @@ def _block_colour(architecture: Architecture, index: int, theme: Theme) -> str:
 
 
 def _draw_legend(axes: Axes, architecture: Architecture, theme: Theme) -> None:
-    """Only what occurs in this architecture is explained."""
+    entries = _legend_entries(architecture, theme)
+    width, height = (abs(end - start) for start, end in (axes.get_xlim(), axes.get_ylim()))
+    beside_label = 2.4 * len(entries) + 4.0 < width
+    axes.legend(
+        handles=entries,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0 if beside_label else -0.42 / height),
+        ncols=len(entries) if beside_label else max(1, int(width / 3.0)),
+        frameon=False,
+        fontsize=10.5,
+        labelcolor=theme.quiet,
+        handletextpad=0.5,
+        columnspacing=1.6,
+        borderaxespad=0.4,
+        borderpad=0.1,
+    )
+
+
+def _legend_entries(architecture: Architecture, theme: Theme) -> list[Line2D]:
+    """Entries for what occurs in this architecture, and for nothing else."""
     from matplotlib.lines import Line2D
 
     types = {node.block_type for node in architecture.nodes}
@@ -211,25 +231,11 @@ def _draw_legend(axes: Axes, architecture: Architecture, theme: Theme) -> None:
         entries.append(Line2D([], [], color=theme.quiet, linewidth=1.5, linestyle=DASHES, label="merge edge"))
     if len(architecture.live_nodes) < len(architecture.nodes):
         entries.append(Line2D([], [], marker="s", markersize=9, label="reaches no output", **{**filled, "alpha": 0.35}))
-    width, height = (abs(end - start) for start, end in (axes.get_xlim(), axes.get_ylim()))
-    beside_label = 2.4 * len(entries) + 4.0 < width
-    axes.legend(
-        handles=entries,
-        loc="upper left",
-        bbox_to_anchor=(0.0, 0.0 if beside_label else -0.42 / height),
-        ncols=len(entries) if beside_label else max(1, int(width / 3.0)),
-        frameon=False,
-        fontsize=10.5,
-        labelcolor=theme.quiet,
-        handletextpad=0.5,
-        columnspacing=1.6,
-        borderaxespad=0.4,
-        borderpad=0.1,
-    )
+    return entries
 
 
 def to_text(architecture: Architecture) -> str:
-    """One aligned line per block for a terminal: node, level, type, parents, role, and what it is merged into."""
+    """An aligned table for a terminal, one line per block: node, level, type, parents, role, what it is merged into."""
     merged = dict(architecture.merge_edges)
     live = set(architecture.live_nodes)
     rows = [("node", "level", "type", "parents", "role", "merged into")]

@@ -1,4 +1,4 @@
-"""Errors a user can mend: each carries one sentence that says what was wrong, where, and what would be right."""
+"""Errors that a user can mend. Each carries one sentence that says what was wrong, where, and what would be right."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -41,11 +41,11 @@ class FileError(NasError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; ``no message`` when it has none."""
+    """The first line of an error's message; ``no message`` if it has none."""
     return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def suggestion(name: object, known: Iterable[object]) -> str:
-    """`` (did you mean 'x'?)`` for the nearest of the known names, or nothing when none is near."""
+    """`` (did you mean 'x'?)`` for the nearest of the known names, or an empty text when none is near."""
     close = get_close_matches(str(name), [str(one) for one in known], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,4 +1,4 @@
-"""Architecture <-> networkx.DiGraph."""
+"""From an architecture to a ``networkx.DiGraph``, and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from search_spaces.errors import ArchitectureError
 
 
 def to_graph(architecture: Architecture) -> nx.DiGraph:
-    """The DAG: one node per block, one edge per cross-scale connection, frozen.
+    """The frozen DAG, with one node per block and one edge per cross-scale connection or merge edge.
 
     Node attributes: ``level``, ``block_type``, ``role`` (stem, intermediate, output), ``order`` (the node's index),
     ``live`` (whether it reaches an output). Edge attributes: ``kind`` (``parent``, or ``merge`` for an edge of the
@@ -36,10 +36,10 @@ def to_graph(architecture: Architecture) -> nx.DiGraph:
 
 
 def from_graph(graph: nx.DiGraph) -> Architecture:
-    """The architecture of a DAG with :func:`to_graph`'s attributes; merge edges are derived anew, not read.
+    """The architecture of a DAG with :func:`to_graph`'s attributes. Merge edges are not read but derived again.
 
     Raises:
-        ArchitectureError: the graph has a cycle, lacks an attribute, or breaks an architecture's rule.
+        ArchitectureError: the graph has a cycle, lacks an attribute, or breaks a rule of architectures.
     """
     if not nx.is_directed_acyclic_graph(graph):
         cycle = [source for source, _ in nx.find_cycle(graph)]

@@ -1,7 +1,7 @@
 """Where the blocks and connections of an architecture lie in its picture: geometry alone, for any renderer.
 
-Unit of length: one column of the picture, and equally one row. Column = order in which the blocks are built, from left
-to right; row = feature level, y grows with the level.
+The unit of length is the width of a column, which is also the height of a row. Columns follow the order in which the
+blocks are built, from left to right. Rows are feature levels, and y grows with the level.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One arrow: from node ``source`` to node ``target`` along a cubic Bezier curve; ``merge`` edges are dashed."""
+    """An arrow from node ``source`` to node ``target`` along a cubic Bezier curve; ``merge``: it is a merge edge."""
 
     source: int
     target: int
@@ -50,7 +50,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes by node index, and the connections in the order of painting, long ones first."""
+    """Boxes by node index, and the connections in the order in which they are painted, long ones first."""
 
     boxes: tuple[Box, ...]
     connections: tuple[Connection, ...]
@@ -74,7 +74,7 @@ def lay_out(architecture: Architecture) -> Layout:
 
 
 def place_blocks(architecture: Architecture) -> tuple[Box, ...]:
-    """One box per node: finer levels are drawn larger, diamonds (residual blocks) and outlined outputs a little so."""
+    """One box per node. Finer levels have larger boxes; diamonds and outlined outputs are a little larger still."""
     boxes = []
     for index, node in enumerate(architecture.nodes):
         half_width = 0.375 - 0.017 * node.level
@@ -114,7 +114,7 @@ def _port(
     architecture: Architecture,
     boxes: tuple[Box, ...],
 ) -> float:
-    """Height above the target's centre at which the connection arrives, so that arrows do not lie on one another."""
+    """Height above the target's centre at which the connection arrives; it keeps arrows off each other."""
     if BLOCK_TYPES[architecture.nodes[target].block_type].symbol == "diamond":
         return 0.0
     arriving = sorted(
@@ -126,7 +126,7 @@ def _port(
 
 
 def _route(boxes: tuple[Box, ...], source: int, target: int, port: float, occupied: Occupied) -> tuple[Points, Points]:
-    """The best of a grid of curves: clear of blocks first, then of earlier curves, then short and gently bent.
+    """The best of a grid of curves: it avoids blocks first, then earlier curves, and then it is short and gently bent.
 
     Returns its four control points [4, 2] and points along it [STEPS, 2].
     """
@@ -168,7 +168,7 @@ def _hidden(points: Points, boxes: list[Box]) -> Points:
 
 
 def _crowding(points: Points, occupied: Occupied) -> Points:
-    """Share of each curve [N] that runs where earlier curves run; both ends, which must meet, are left out."""
+    """Share of each curve [N] that runs where earlier curves run. The ends are left out, since curves meet there."""
     columns, rows = _cells(points[:, 4:-4], occupied)
     share: Points = occupied[columns, rows].mean(axis=1)
     return share
@@ -183,13 +183,13 @@ def _occupy(points: Points, occupied: Occupied) -> None:
 
 
 def _cells(points: Points, occupied: Occupied) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices into the grid ``occupied``, whose first cell lies one unit left of and below the origin."""
+    """Indices into the grid ``occupied``, whose first cell lies one unit to the left of the origin and one below it."""
     cells = ((points + 1.0) / CELL).astype(np.intp)
     return np.clip(cells[..., 0], 0, occupied.shape[0] - 1), np.clip(cells[..., 1], 0, occupied.shape[1] - 1)
 
 
 def _outside(points: Points, boxes: tuple[Box, ...]) -> Points:
-    """How far each curve [N] leaves the band of the rows."""
+    """How far each curve [N] leaves the band that the rows fill."""
     low, high = min(box.y for box in boxes) - 0.55, max(box.y for box in boxes) + 0.55
     beyond = np.maximum(low - points[..., 1], 0.0) + np.maximum(points[..., 1] - high, 0.0)
     furthest: Points = beyond.max(axis=1)

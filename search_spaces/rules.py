@@ -1,4 +1,4 @@
-"""The rules that every architecture keeps: one check serves the constructor and the error's sentence."""
+"""The rules that every architecture must obey. One check serves the constructor and the text of its error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def find_problems(stem: Blocks, blocks: Blocks, low: int, high: int) -> Iterator
 
     Args:
         stem, blocks: the stem network, and the blocks that follow it.
-        low, high: the range of levels that must each have exactly one output block.
+        low, high: lowest and highest of the levels that must each have exactly one output block.
     """
     nodes = stem + blocks
     if not MIN_BLOCK_LEVEL <= low <= high <= MAX_BLOCK_LEVEL:
@@ -52,38 +52,38 @@ def _block_problems(index: int, node: BlockSpec, count: int, is_stem: bool) -> I
         yield f"{where} has no parent; every block after the stem needs at least one."
     for parent in node.parents:
         if not 0 <= parent < count:
-            yield f"{where} has parent {parent}, which is no block; a parent is one of blocks 0 to {index - 1}."
+            yield f"{where} has parent {parent}, which does not exist; a parent must be one of blocks 0 to {index - 1}."
         elif parent >= index:
             yield (
                 f"{where} has parent {parent}, which does not come before it, so the graph may have a cycle; a parent "
-                f"is one of blocks 0 to {index - 1}."
+                f"must be one of blocks 0 to {index - 1}."
             )
     if len(set(node.parents)) != len(node.parents):
         yield f"{where} has parents {node.parents}; parents must be distinct."
 
 
 def _stem_problems(stem: Blocks) -> Iterator[str]:
-    """Levels rise by at most one from block to block, from where the stem's convolution and pooling leave them."""
+    """The first block has the level at which convolution and pooling end; from block to block it rises by at most 1."""
     if not stem:
         return
     kind = BLOCK_TYPES.get(stem[0].block_type)
     before = kind.first_level if kind else stem[0].level
     if stem[0].level != before:
-        yield f"block 0 is the stem's first and has level {stem[0].level}; the stem's input is at level {before}."
+        yield f"block 0 is the first of the stem and has level {stem[0].level}; it must have level {before}."
     for index, node in enumerate(stem[1:], start=1):
         level = stem[index - 1].level
         if node.level not in (level, level + 1):
-            yield f"block {index} is in the stem and has level {node.level}; after level {level} comes it or the next."
+            yield f"block {index} is in the stem and has level {node.level}; it must have level {level} or {level + 1}."
 
 
 def _type_problems(nodes: Blocks, first: int) -> Iterator[str]:
-    """Some types keep to themselves; an ``fpn`` block has its place in a feature pyramid."""
+    """Some types cannot be mixed with others; an ``fpn`` block must have its place in a feature pyramid."""
     for index, node in enumerate(nodes):
         other = next((at for at, one in enumerate(nodes) if one.block_type != node.block_type), None)
         if node.block_type in BLOCK_TYPES and BLOCK_TYPES[node.block_type].alone and other is not None:
             yield (
-                f"block {index} is of type {node.block_type} and block {other} of type {nodes[other].block_type}; "
-                f"{node.block_type} does not mix with other types."
+                f"block {index} is of type {node.block_type} and block {other} is of type {nodes[other].block_type}; "
+                f"{node.block_type} cannot be mixed with other types."
             )
             break
     pyramid = [index for index, node in enumerate(nodes) if node.block_type == "fpn"]
@@ -91,7 +91,10 @@ def _type_problems(nodes: Blocks, first: int) -> Iterator[str]:
         return
     for index, node in enumerate(nodes):
         if (node.block_type == "fpn") != (index >= first):
-            yield f"block {index} is of type {node.block_type}; with fpn blocks, these and no others follow the stem."
+            yield (
+                f"block {index} is of type {node.block_type}; if there are fpn blocks, they and no others must follow "
+                f"the stem."
+            )
             return
     for index in pyramid:
         node = nodes[index]
@@ -99,8 +102,8 @@ def _type_problems(nodes: Blocks, first: int) -> Iterator[str]:
         if kinds not in ([(False, 0)], [(False, 0), (True, 1)], [(True, -1)]) or not node.is_output:
             yield (
                 f"block {index} is an fpn block at level {node.level} with parents {node.parents}; it must be an "
-                f"output with a stem block of its own level, then the fpn block one level above if there is one, as "
-                f"parents; or, above the stem's levels, with the fpn block one level below alone."
+                f"output, and its parents must be a stem block of its own level and then the fpn block one level "
+                f"above, if there is one; above the stem's levels, its parent must be the fpn block one level below."
             )
 
 
@@ -110,9 +113,11 @@ def _output_problems(nodes: Blocks, low: int, high: int) -> Iterator[str]:
         if not node.is_output:
             continue
         if node.level in seen:
-            yield f"blocks {seen[node.level]} and {index} are both the output of level {node.level}; one is allowed."
+            yield (
+                f"blocks {seen[node.level]} and {index} are both the output of level {node.level}; only one is allowed."
+            )
         if not low <= node.level <= high:
-            yield f"block {index} is an output at level {node.level}; outputs lie at levels {low} to {high}."
+            yield f"block {index} is an output at level {node.level}; outputs must lie at levels {low} to {high}."
         seen[node.level] = index
     for level in range(low, high + 1):
         if level not in seen:

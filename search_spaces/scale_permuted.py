@@ -1,8 +1,8 @@
 """The space of the SpineNet paper: scale permutations, cross-scale connections, block adjustments (section 3).
 
-A sequence decides, in this order: the level of each intermediate block from a multiset of base levels, the level of
-each output block, the parents of every block (ascending, so a set of parents is one sequence), the level offset of
-each intermediate block, the type of every block.
+A sequence decides, in this order: the base level of each intermediate block, drawn from a multiset; the level of each
+output block; the parents of every block, in ascending order, so that a set of parents is one sequence; the level offset
+of each intermediate block; the type of every block.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from search_spaces.vocabulary import SCALE_PERMUTED_TYPES
 
 @dataclass(frozen=True)
 class ScalePermutedSpace(SearchSpace):
-    """Settings of the space; the defaults are the paper's SpineNet space.
+    """The space and its settings; the defaults are the paper's SpineNet space.
 
     Attributes:
         stem: levels of the fixed stem blocks, a chain.
         intermediates: base levels of the intermediate blocks before level adjustment.
-        outputs: levels of the output blocks, one each, a contiguous range.
+        outputs: levels of the output blocks, a contiguous range with one block per level.
         parents_per_block: how many distinct parents each block takes.
-        intermediate_window: an intermediate block's parents come from that many blocks before it (null: all).
+        intermediate_window: an intermediate block's parents must be among this many blocks before it (None: all).
         output_window: the same for an output block.
-        level_offsets: level adjustment of intermediate blocks; an offset that leaves levels 1 to 7 is masked.
-        block_types: types a block may take.
+        level_offsets: level adjustments of intermediate blocks; an offset that leads out of levels 1 to 7 is masked.
+        block_types: types that a block may have.
         stem_type: type of the stem blocks.
-        permute_intermediates, permute_outputs: whether the order is searched, or stays as listed.
+        permute_intermediates, permute_outputs: whether the order is searched or stays as listed.
 
     Raises:
         SpaceError: a setting is out of range.
@@ -79,7 +79,7 @@ class ScalePermutedSpace(SearchSpace):
         return Decision(name, kind, self.block_types, (1,) * len(self.block_types))
 
     def decode(self, decisions: Sequence[int]) -> Architecture:
-        """The architecture of a complete sequence; parents come out ascending.
+        """The architecture of a complete sequence; its parents are in ascending order.
 
         Raises:
             SpaceError: the sequence is too short, too long, or takes a forbidden choice.
@@ -134,7 +134,7 @@ class ScalePermutedSpace(SearchSpace):
         return tuple(sequence)
 
     def size(self) -> int:
-        """Orders x connections x level adjustments x block types, each sequence counted once."""
+        """Orders x connections x level adjustments x block types; each sequence is counted once."""
         return math.prod(self.size_factors().values())
 
     def size_factors(self) -> dict[str, int]:
@@ -233,7 +233,7 @@ class ScalePermutedSpace(SearchSpace):
         return tuple(int(MIN_BLOCK_LEVEL <= base + offset <= MAX_BLOCK_LEVEL) for offset in self.level_offsets)
 
     def _assign_bases(self, levels: Sequence[int]) -> list[int] | None:
-        """Base levels, one per intermediate block, that use up the multiset; None when there is no such choice."""
+        """Base levels, one per intermediate block, that together use up the multiset; None if there are none."""
         offsets = sorted(self.level_offsets, key=lambda offset: (abs(offset), offset))
         if not self.permute_intermediates:
             reachable = all(
@@ -259,15 +259,15 @@ class ScalePermutedSpace(SearchSpace):
 
     def _membership_problems(self, architecture: Architecture) -> list[str]:
         if architecture.stem != self._stem_blocks():
-            return [f"its stem is {architecture.stem}, the space has levels {self.stem} of type {self.stem_type}."]
+            return [f"its stem is {architecture.stem}; the space's has levels {self.stem} and type {self.stem_type}."]
         blocks, split, first = architecture.blocks, len(self.intermediates), len(self.stem)
         if len(blocks) != len(self._searched_nodes):
-            return [f"it has {len(blocks)} blocks after the stem, the space has {len(self._searched_nodes)}."]
+            return [f"it has {len(blocks)} blocks after the stem; the space has {len(self._searched_nodes)}."]
         problems = []
         for at, block in enumerate(blocks):
             where = f"block {first + at}"
             if block.is_output != (at >= split):
-                problems.append(f"{where} is {'' if block.is_output else 'not '}an output; outputs come last.")
+                problems.append(f"{where} is {'' if block.is_output else 'not '}an output; the outputs must come last.")
             if block.block_type not in self.block_types:
                 problems.append(f"{where} has type {block.block_type}; allowed: {', '.join(self.block_types)}.")
             if len(block.parents) != self.parents_per_block:
@@ -278,7 +278,7 @@ class ScalePermutedSpace(SearchSpace):
         output_levels = tuple(block.level for block in blocks[split:])
         order = sorted if self.permute_outputs else tuple
         if order(output_levels) != order(self.outputs):
-            problems.append(f"its outputs are at levels {output_levels}, the space has {self.outputs}.")
+            problems.append(f"its outputs are at levels {output_levels}; the space has {self.outputs}.")
         return problems
 
     def _setting_problems(self) -> list[str]:
@@ -307,7 +307,7 @@ class ScalePermutedSpace(SearchSpace):
         unknown = [kind for kind in self.block_types if kind not in SCALE_PERMUTED_TYPES]
         if unknown or not self.block_types or len(set(self.block_types)) != len(self.block_types):
             problems.append(
-                f"block_types is {list(self.block_types)}; allowed: distinct ones of {list(SCALE_PERMUTED_TYPES)}."
+                f"block_types is {list(self.block_types)}; allowed: distinct types out of {list(SCALE_PERMUTED_TYPES)}."
             )
         if len(set(self.level_offsets)) != len(self.level_offsets):
             problems.append(f"level_offsets is {list(self.level_offsets)}; offsets must be distinct.")

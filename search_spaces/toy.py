@@ -1,4 +1,4 @@
-"""A space small enough to enumerate, to test controllers and sizes exactly."""
+"""A space that is small enough to enumerate, so that controllers and sizes can be tested exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of blocks that an architecture is made of: one frozen row for each."""
+"""The types of the blocks that an architecture is made of, one frozen row for each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ SPINENET, MOBILE, RESNET_FPN = "spinenet", "mobile", "resnet-fpn"
 
 @dataclass(frozen=True, slots=True)
 class BlockType:
-    """What is known of a block without building it.
+    """What is known about the blocks of a type without building one.
 
     Attributes:
-        name: as in an architecture file.
-        family: of the architectures that have such a block; the family decides on widths, stem and connections.
-        expansion: output channels over the width of the block's level; 0 where the level has no width of its own.
-        first_level: feature level at which a stem of such blocks begins.
-        alone: whether an architecture with such a block has no other type.
+        name: what an architecture file calls it.
+        family: of the architectures that have such a block; it decides the widths, the stem and the connections.
+        expansion: output channels divided by the width of the block's level; 0 if they do not depend on that width.
+        first_level: feature level of the first block in a stem of such blocks.
+        alone: whether an architecture with such a block must not have any other type.
         symbol: how it is drawn, ``rectangle`` or ``diamond``.
-        title: what a picture's legend calls it; None leaves it out.
+        title: what the legend of a picture calls it; None: the legend leaves it out.
     """
 
     name: str
@@ -47,10 +47,10 @@ BLOCK_TYPES: Mapping[str, BlockType] = MappingProxyType(
 squeeze-and-excite of SpineNet-mobile (SpineNet, appendix A), and a level of a feature pyramid (arXiv 1612.03144)."""
 
 SCALE_PERMUTED_TYPES = tuple(name for name, row in BLOCK_TYPES.items() if row.family == SPINENET)
-"""Types between which the paper's search chooses."""
+"""The types that the paper's search chooses from."""
 
 
 def family_of(block_types: set[str]) -> str:
-    """The family of an architecture with blocks of these types: the one that is not SpineNet's, if there is one."""
+    """The family of an architecture with blocks of these types: one that is not SpineNet's, if there is such a type."""
     families = {BLOCK_TYPES[name].family for name in block_types}
     return next((family for family in sorted(families) if family != SPINENET), SPINENET)

@@ -1,4 +1,4 @@
-"""From a checkpoint of another code base to a detector of this one."""
+"""Convert a checkpoint of another code base to a detector of this one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nas.detectors.weights import fill
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, suggestion
 
-SHOWN = 20  # weights of another shape that an error lists
+SHOWN = 20  # the most weights of a wrong shape that an error lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Source:
     """How one code base stores a detector.
 
     Attributes:
-        convention: under which its weights compute what they were trained for.
+        convention: the convention that its weights were trained under.
         read: path -> arrays by key.
         prepare: (arrays, head, epsilon of batch normalisation) -> arrays whose keys and channels :attr:`keys` knows.
-        is_training_state: whether a key belongs to the training, not to the network.
-        structure: (arrays, architecture, head) -> fields of the scaling that keys decide on.
-        keys: (arrays, architecture, head, repeats, roles) -> role -> key.
-        block_types: of the blocks that it may have.
+        is_training_state: whether a key belongs to the training and not to the network.
+        structure: (arrays, architecture, head) -> fields of the scaling that follow from the keys.
+        keys: (arrays, architecture, head, repeats, roles) -> {role: key}.
+        block_types: types of the blocks that its networks may have.
         inclusive_pixels: as in :class:`nas.detectors.Scaling`.
-        tensorflow: axes of kernels are in TensorFlow's order.
+        tensorflow: whether the axes of kernels are in TensorFlow's order.
     """
 
     convention: str
@@ -60,35 +60,35 @@ def _as_read(arrays: Arrays, head: str, epsilon: float) -> Arrays:
 
 SOURCES: Mapping[str, Source] = {
     "model_garden": Source(
-        "model_garden",
-        read_tensorflow,
-        _as_read,
-        model_garden.is_training_state,
-        model_garden.structure,
-        model_garden.keys,
-        (*model_garden.BLOCK_LAYERS, "fpn"),
+        convention="model_garden",
+        read=read_tensorflow,
+        prepare=_as_read,
+        is_training_state=model_garden.is_training_state,
+        structure=model_garden.structure,
+        keys=model_garden.keys,
+        block_types=(*model_garden.BLOCK_LAYERS, "fpn"),
         inclusive_pixels=False,
         tensorflow=True,
     ),
     "tpu": Source(
-        "tpu",
-        read_tensorflow,
-        _as_read,
-        tpu.is_training_state,
-        tpu.structure,
-        tpu.keys,
-        (*tpu.BLOCK_LAYERS, "fpn"),
+        convention="tpu",
+        read=read_tensorflow,
+        prepare=_as_read,
+        is_training_state=tpu.is_training_state,
+        structure=tpu.structure,
+        keys=tpu.keys,
+        block_types=(*tpu.BLOCK_LAYERS, "fpn"),
         inclusive_pixels=True,
         tensorflow=True,
     ),
     "mmdet": Source(
-        "mmdet",
-        read_torch,
-        mmdet.prepare,
-        mmdet.is_training_state,
-        mmdet.structure,
-        mmdet.keys,
-        tuple(mmdet.BLOCK_LAYERS),
+        convention="mmdet",
+        read=read_torch,
+        prepare=mmdet.prepare,
+        is_training_state=mmdet.is_training_state,
+        structure=mmdet.structure,
+        keys=mmdet.keys,
+        block_types=tuple(mmdet.BLOCK_LAYERS),
         inclusive_pixels=True,
         tensorflow=False,
     ),
@@ -103,20 +103,20 @@ def convert(
     classes: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Network:
-    """The detector in a checkpoint, in inference mode.
+    """The detector in a checkpoint, in evaluation mode.
 
     Args:
         source: a name of ``SOURCES``.
-        checkpoint: its file, or the common part of its files' names.
+        checkpoint: its file, or the common part of the names of its files.
         architecture: a published name, an architecture file, or an architecture.
         head: ``retinanet`` or ``mask_rcnn``.
-        classes: with the background; None: read off the shapes.
-        settings: fields of the scaling; those that shapes decide on need not be given, and must agree if they are.
+        classes: number of classes, including the background; None: as the shapes say.
+        settings: fields of the scaling. Those that follow from the shapes need not be given; if given, they must agree.
 
     Raises:
-        ConfigError: the checkpoint cannot be read, or is of another architecture, scaling or head; or a key finds no
-            place, or a place no key: the sentence lists them. A parent of the same level and type as the right one
-            has weights of the same shapes, so a wiring that differs in nothing else may pass.
+        ConfigError: the checkpoint cannot be read; or it is of another architecture, scaling or head; or a key has no
+            place or a place has no key, and the sentence lists them. A wrong parent is not noticed if it has the level
+            and type of the right one, because its weights then have the same shapes.
     """
     if source not in SOURCES:
         raise ConfigError(f"unknown source {source!r}{suggestion(source, SOURCES)}; there are: {', '.join(SOURCES)}.")
@@ -143,7 +143,7 @@ def convert_arrays(
     settings: Mapping[str, Any] | None = None,
     scaling: Scaling | None = None,
 ) -> Network:
-    """:func:`convert` from arrays by key, training state left out."""
+    """The same as :func:`convert`, from arrays by key that :attr:`Source.prepare` returned, without training state."""
     origin, settings = SOURCES[source], settings or {}
     _check_settings(settings)
     _check_block_types(source, architecture)
@@ -151,7 +151,7 @@ def convert_arrays(
     scaling = dataclasses.replace(
         scaling or Scaling(), convention=origin.convention, inclusive_pixels=origin.inclusive_pixels, **fields
     )
-    # Which of the stem's blocks have a projection depends on the width, and the other blocks tell that.
+    # The width decides which of the stem's blocks have a projection. It follows from the other blocks.
     skeleton, keys = _place(origin, arrays, architecture, head, scaling)
     width = infer_width(_shapes(origin, arrays, skeleton, keys), architecture)
     if width is not None:
@@ -186,7 +186,7 @@ def _check_block_types(source: str, architecture: Architecture) -> None:
         if node.block_type not in known:
             raise ConfigError(
                 f"block {index} is of type {node.block_type}, which no checkpoint of {source} has; "
-                f"it has: {', '.join(known)}."
+                f"such checkpoints have: {', '.join(known)}."
             )
 
 
@@ -195,7 +195,7 @@ def _place(
 ) -> tuple[Network, dict[Role, str]]:
     """A network of the right structure, without memory, and the key of each of its roles.
 
-    Of the sizes in the scaling only the width decides on the structure.
+    The width is the only size in the scaling that changes the structure.
     """
     with torch.device("meta"):
         skeleton = build_detector(architecture, dataclasses.replace(scaling, alpha=1.0), head)
@@ -204,7 +204,7 @@ def _place(
 
 
 def _shapes(origin: Source, arrays: Arrays, network: Network, keys: Mapping[Role, str]) -> dict[Role, tuple[int, ...]]:
-    """Shapes in this project's order of axes, of what the checkpoint has."""
+    """Shapes of what the checkpoint has, with axes in this project's order."""
     return {
         role: _to_ours(origin, arrays[keys[role]], weight.axes).shape
         for role, weight in network.roles()
@@ -217,7 +217,7 @@ def _check_complete(arrays: Arrays, keys: Mapping[Role, str]) -> None:
     empty = sorted(str(role) for role, key in keys.items() if key not in arrays)
     if unplaced or empty:
         raise ConfigError(
-            f"checkpoint: it is of another architecture or head than the one given; "
+            f"checkpoint: it is of another architecture or head than the given one; "
             f"{_listed(unplaced, 'keys', 'place')}; {_listed(empty, 'places', 'key')}."
         )
 
@@ -228,9 +228,9 @@ def _listed(names: list[str], what: str, lack: str) -> str:
 
 
 def _to_ours(origin: Source, value: np.ndarray, axes: str) -> np.ndarray:
-    """A source's order of axes to PyTorch's."""
+    """An array of a source with its axes in PyTorch's order."""
     if not origin.tensorflow or value.ndim != {"vector": 1, "dense": 2, "roi_dense": 2}.get(axes, 4):
-        return value  # in PyTorch's order, or of another layer: then its shape will be named
+        return value  # it is in PyTorch's order, or it has a wrong shape, which an error will name
     if axes in ("conv", "transposed"):  # [h, w, in, out] -> [out, in, h, w]; transposed with in and out exchanged
         return value.transpose(3, 2, 0, 1)
     if axes == "depthwise":  # [h, w, channels, 1]
@@ -244,10 +244,10 @@ def _to_ours(origin: Source, value: np.ndarray, axes: str) -> np.ndarray:
 def _state(
     network: Network, weights: Mapping[Role, Weight], values: Mapping[Role, np.ndarray]
 ) -> dict[str, torch.Tensor]:
-    """A state dictionary from values by role; the rows of a fused layer are joined in their order.
+    """A state dictionary from values by role. The rows of a fused layer are joined in their order.
 
     Raises:
-        ConfigError: shapes differ; the sentence lists the first ones.
+        ConfigError: shapes differ; the sentence lists the first of them.
     """
     expected = network.state_dict()
     pieces: dict[str, list[tuple[int, np.ndarray]]] = {}
@@ -261,7 +261,7 @@ def _state(
         pieces.setdefault(weight.key, []).append((weight.first or 0, values[role]))
     if wrong:
         raise ConfigError(
-            f"checkpoint: {len(wrong)} of its weights have other shapes than those of the architecture given: "
+            f"checkpoint: {len(wrong)} of its weights have other shapes than the given architecture's: "
             f"{', '.join(wrong[:SHOWN])}{', ...' if len(wrong) > SHOWN else ''}."
         )
     state = {}

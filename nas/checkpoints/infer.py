@@ -1,4 +1,4 @@
-"""How large a detector is, read off the shapes of its weights."""
+"""Infer how large a detector is from the shapes of its weights."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NICE_DIGITS = 6
 
 
 def infer_scaling(shapes: Shapes, architecture: Architecture, head: str, anchors: int) -> tuple[dict[str, Any], int]:
-    """Fields of the scaling that shapes decide on, and the number of classes.
+    """The fields of the scaling that follow from the shapes, and the number of classes.
 
     Args:
-        shapes: role -> shape, in this project's order of axes.
-        anchors: at a position, in the head.
+        shapes: role -> shape, with axes in this project's order.
+        anchors: number of anchors at a position in the head.
 
     Raises:
-        ConfigError: no one width or alpha gives all the shapes.
+        ConfigError: no single width, or no single alpha, gives all the shapes.
     """
     fields: dict[str, Any] = {"width": infer_width(shapes, architecture)}
     if FAMILIES[architecture.family].narrows:
@@ -44,19 +44,19 @@ def infer_scaling(shapes: Shapes, architecture: Architecture, head: str, anchors
 
 
 def _rows(shapes: Shapes, layer: Role) -> int | None:
-    """Output channels of a convolution, plain or separable."""
+    """Output channels of a plain or separable convolution; None if it has no shape."""
     plain, separable = (replace(layer, part="kernel", factor=factor) for factor in ("", "pointwise"))
     shape = shapes.get(separable, shapes.get(plain))
     return None if shape is None else shape[0]
 
 
 def infer_width(shapes: Shapes, architecture: Architecture) -> float | None:
-    """The roundest width whose products, rounded down, are the channels of all blocks; None where one has no shape.
+    """The width of fewest digits that gives the channels of all blocks; None if a block has no shape.
 
-    The stem's blocks count only where there are no others.
+    The stem's blocks count only if there are no others.
 
     Raises:
-        ConfigError: no width gives them all.
+        ConfigError: no width gives all the channels.
     """
     blocks = [index for index in architecture.live_nodes if architecture.nodes[index].block_type in BLOCKS]
     found = []
@@ -80,7 +80,7 @@ def _alpha(shapes: Shapes, architecture: Architecture) -> float:
 
 
 def _roundest(pairs: Sequence[tuple[int, int]], name: str) -> float:
-    """The factor of fewest digits with ``int(base * factor) == product`` for all (base, product).
+    """The factor of fewest digits for which ``int(base * factor) == product`` for all (base, product).
 
     Raises:
         ConfigError: there is none.
@@ -91,15 +91,17 @@ def _roundest(pairs: Sequence[tuple[int, int]], name: str) -> float:
         if all(int(base * factor) == product for base, product in pairs):
             return factor
     raise ConfigError(
-        f"checkpoint: no {name} gives the channels of all its layers; they are of another architecture than that given."
+        f"checkpoint: no {name} gives the channels of all its layers; it is of another architecture than the given one."
     )
 
 
 def check_given(given: Mapping[str, Any], found: Mapping[str, Any], architecture: Architecture) -> None:
-    """What the user gave must agree with what the checkpoint says; a width or alpha does if it gives the same channels.
+    """Check that what the user gave agrees with what the checkpoint says.
+
+    A width or alpha agrees if it gives the same channels.
 
     Raises:
-        ConfigError: a value does not; the sentence names both.
+        ConfigError: a value does not agree; the sentence names both.
     """
     widths = FAMILIES[architecture.family].widths.values()
     bases = {"width": list(widths), "alpha": [int(base * found["width"]) for base in widths]}
@@ -112,5 +114,5 @@ def check_given(given: Mapping[str, Any], found: Mapping[str, Any], architecture
         )
         if not same:
             raise ConfigError(
-                f"{name} is {value!r}; the checkpoint's shapes say {found[name]!r}. Leave it out, or give that."
+                f"{name} is {value!r}; the checkpoint's shapes say {found[name]!r}; leave it out, or give that."
             )

@@ -1,12 +1,13 @@
 """The order in which Keras numbers the layers of a TF Model Garden backbone: ``layer_with_weights-N``.
 
-A functional Keras model sorts its layers by depth, not by creation: depth is the longest path to any output, and layers
-of one depth follow the order in which a depth-first walk from the outputs first meets them. The functions here rebuild
-the graph of layers as TF Model Garden creates it, one node for every Keras layer and every TensorFlow operation on the
-way, and sort it likewise. Widths, alpha and activation do not matter; repeats, wiring and merges do.
+A functional Keras model sorts its layers by depth, not by the time of their creation. The depth is the length of the
+longest path to any output. Layers of the same depth are in the order in which a depth-first walk from the outputs first
+meets them. The functions here rebuild the graph of layers that TF Model Garden creates, with one node for every Keras
+layer and every TensorFlow operation on the way, and sort it in the same way. Width, alpha and activation do not matter;
+repeats, wiring and merges do.
 
-A layer is a :class:`nas.detectors.parts.Role` without a part; a block is one layer, and batch normalisation is a layer
-of its own, with the part ``norm``.
+A layer is named by a :class:`nas.detectors.parts.Role` without a part. A block is one layer. A batch normalisation is a
+layer of its own, with the part ``norm``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 
-UPSAMPLING = 5  # operations on the longest path through TF Model Garden's nearest-neighbour up-sampling
+UPSAMPLING = 5  # length of the longest path through TF Model Garden's nearest-neighbour up-sampling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,7 @@ class Layer:
 
 
 def spinenet_order(architecture: Architecture, repeats: int) -> list[Role]:
-    """Roles of SpineNet's layers with weights; the N-th is that of ``layer_with_weights-N``."""
+    """Roles of SpineNet's layers with weights; number N, from 0 on, is that of ``layer_with_weights-N``."""
     layer = _plain(_convolve(Layer(()), Role("stem")), 2)  # activation, pooling
     nodes: list[Layer] = []
     for index in range(len(architecture.stem)):
@@ -47,7 +48,7 @@ def spinenet_order(architecture: Architecture, repeats: int) -> list[Role]:
 
 
 def mobile_order(architecture: Architecture, repeats: int) -> list[Role]:
-    """The same for SpineNet-mobile, whose sums are pairwise; its groups hold one block each."""
+    """The same for SpineNet-mobile, which adds two inputs at a time and has one block per node."""
     layer = _plain(_convolve(Layer(()), Role("stem")), 1)
     nodes: list[Layer] = []
     for index in range(len(architecture.stem)):
@@ -67,7 +68,7 @@ def mobile_order(architecture: Architecture, repeats: int) -> list[Role]:
 
 
 def resnet_order(architecture: Architecture, repeats: int) -> list[Role]:
-    """The same for ResNet: a chain, in which a node holds one block."""
+    """The same for ResNet, a chain with one block per node."""
     stem = Role("stem")
     return [stem, _norm(stem), *(Role("block", node=index, index=0) for index in range(len(architecture.stem)))]
 
@@ -91,7 +92,7 @@ def pyramid_order(architecture: Architecture) -> list[Role]:
 
 
 def sort_layers(outputs: Sequence[Layer]) -> list[Layer]:
-    """All layers that ``outputs`` need, in Keras' order; ``outputs`` sorted by their key as text ("3" before "4")."""
+    """All layers that ``outputs`` need, in Keras' order; ``outputs`` must be sorted by their keys as text."""
     met: dict[Layer, int] = {}
     finished: list[Layer] = []
 
@@ -106,7 +107,7 @@ def sort_layers(outputs: Sequence[Layer]) -> list[Layer]:
     for output in outputs:
         walk(output)
     depths = dict.fromkeys(met, 0)
-    for layer in reversed(finished):  # every layer after all that use it
+    for layer in reversed(finished):  # every layer comes after all layers that use it
         for parent in layer.inputs:
             depths[parent] = max(depths[parent], depths[layer] + 1)
     return sorted(met, key=lambda layer: (-depths[layer], met[layer]))
@@ -117,19 +118,19 @@ def _weighted(outputs: Sequence[Layer]) -> list[Role]:
 
 
 def _plain(layer: Layer, count: int) -> Layer:
-    """``count`` layers without weights, one behind the other."""
+    """``count`` layers without weights, one after the other."""
     for _ in range(count):
         layer = Layer((layer,))
     return layer
 
 
 def _norm(layer: Role) -> Role:
-    """The batch normalisation behind a layer."""
+    """The batch normalisation that follows a layer."""
     return replace(layer, part="norm")
 
 
 def _between(parent: int, node: int) -> Role:
-    """A connection; its layers are still to be named."""
+    """A connection whose layer is not named yet."""
     return Role("connection", node=node, parent=parent)
 
 

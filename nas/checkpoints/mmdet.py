@@ -1,10 +1,12 @@
 """State dictionaries of the PyTorch ports on mmdetection 1.1: lucifer443's and yan-roo's SpineNet-Pytorch.
 
-They put x before y and, in RetinaNet, aspect ratios before scales; RetinaNet has no background class. :func:`prepare`
-puts their channels in this project's order. Convolutions before batch normalisation have no bias; RetinaNet's, shared
-by the levels, are stored once for each. Mask R-CNN has no batch normalisation in its region proposal network, behind
-its fully connected layer and behind its deconvolution: there a converted detector has one that changes nothing when it
-detects (when it trains, it normalises by the batch).
+They put x before y and, in RetinaNet, aspect ratios before scales. RetinaNet has no background class. :func:`prepare`
+puts their channels into this project's order.
+
+Convolutions that batch normalisation follows have no bias. In RetinaNet the levels share them, but the file stores them
+once for each level. In Mask R-CNN no batch normalisation follows the convolution of the region proposal network, the
+fully connected layer and the deconvolution. A converted detector has one there. It changes nothing in evaluation; in
+training it normalises by the batch.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from search_spaces.errors import ConfigError
 
 RATIOS = len(MMDET.aspect_ratios)
 BOX_ORDER = (1, 0, 3, 2)  # dx, dy, dw, dh -> ty, tx, th, tw
-BACKGROUND_BIAS = -4.59511985013459  # -log(99), as in an untrained detector; no detection depends on it
+BACKGROUND_BIAS = -4.59511985013459  # -log(99), that of an untrained detector; no detection depends on it
 NORM_NAMES = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 PARTS = {"kernel": "weight", "bias": "bias", **NORM_NAMES}
 BLOCK_LAYERS = {
@@ -50,7 +52,7 @@ LAYERS = {
     ("mask_predictor", ""): "mask_head.conv_logits",
 }
 """(module, layer) of a role -> layer of a head."""
-IDENTITY_NORMS = {  # layer without batch normalisation -> channels' axis of its kernel
+IDENTITY_NORMS = {  # layer without batch normalisation -> axis of the channels in its kernel
     "rpn_head.rpn_conv": 0,
     "bbox_head.shared_fcs.0": 0,
     "mask_head.upsample": 1,
@@ -63,20 +65,20 @@ SHARED = re.compile(r"(bbox_head\.(?:cls|reg)_convs)\.(\d+)\.(\d+)\.conv\.weight
 
 
 def is_training_state(key: str) -> bool:
-    """Whether a name belongs to the training, not to the network."""
+    """Whether a name belongs to the training and not to the network."""
     return key.endswith("num_batches_tracked")
 
 
 def prepare(arrays: Arrays, head: str, epsilon: float = MMDET.batch_norm["mask_rcnn"].epsilon) -> Arrays:
     """The arrays with the head's channels in this project's order, and with what the ports leave out.
 
-    That is zero biases, and in Mask R-CNN a batch normalisation that changes nothing.
+    The ports leave out biases, which are zero, and in Mask R-CNN batch normalisations, which change nothing.
 
     Args:
-        epsilon: of the detector's batch normalisation.
+        epsilon: the epsilon of the detector's batch normalisation.
 
     Raises:
-        ConfigError: not a detector with this head, or kernels that should be shared are not.
+        ConfigError: it is not a detector with this head, or kernels that must be shared are not.
     """
     beside = {"retinanet": "bbox_head.retina_cls.", "mask_rcnn": "rpn_head.rpn_conv."}[head]
     if not any(key.startswith(beside) for key in arrays):
@@ -102,7 +104,7 @@ def _prepare_mask_rcnn(arrays: Arrays, epsilon: float) -> Arrays:
 
 
 def _identity(epsilon: float) -> dict[str, float]:
-    """Statistics and weights of a batch normalisation that returns what it is given."""
+    """Weights and statistics of a batch normalisation that returns its input."""
     return {"weight": math.sqrt(1 + epsilon), "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
@@ -114,7 +116,7 @@ def _prepare_retinanet(arrays: Arrays) -> Arrays:
         first = f"{shared[1]}.0.{shared[3]}.conv.weight"
         if first not in arrays or not np.array_equal(value, arrays[first]):
             raise ConfigError(
-                f"checkpoint: {key} differs from {first}; the levels of this head share their convolutions."
+                f"checkpoint: {key} differs from {first}; the levels of this head must share their convolutions."
             )
         if key == first:
             found[f"{shared[1]}.0.{shared[3]}.conv.bias"] = np.zeros(len(value), value.dtype)
@@ -143,13 +145,15 @@ def _with_background(value: np.ndarray, fill: float) -> np.ndarray:
 
 
 def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, Any]:
-    """Fields of the scaling that the names decide on: repeats and depths.
+    """The fields of the scaling that follow from the names: repeats and depths.
 
     Raises:
         ConfigError: the ports have no such backbone.
     """
     if len(architecture.stem) != 2 or any(node.block_type not in BLOCK_LAYERS for node in architecture.nodes):
-        raise ConfigError("checkpoint: the mmdetection ports hold SpineNet alone; give one of its architectures.")
+        raise ConfigError(
+            "checkpoint: the mmdetection ports have SpineNet backbones only; give one of its architectures."
+        )
     _check_merges(architecture)
     blocks = {found[1] for key in arrays if (found := re.match(r"backbone\.scale_permuted_blocks\.0\.(\d+)\.", key))}
     if not blocks:
@@ -167,15 +171,22 @@ def _depth(arrays: Arrays, tower: str) -> int:
 
 
 def _check_merges(architecture: Architecture) -> None:
-    """The ports count a block's parents as consumed only after it merged what nothing consumed, its parents too."""
+    """Refuse architectures that the ports wire differently.
+
+    They count the parents of a block as consumed only after it has merged what nothing has consumed. So the block can
+    merge one of its own parents.
+
+    Raises:
+        ConfigError: a block is such a parent; the sentence names both.
+    """
     nodes, consumed = architecture.nodes, dict(architecture.merge_edges)
     for index in range(len(architecture.stem), len(nodes)):
         for parent in nodes[index].parents:
             alike = (nodes[parent].level, nodes[parent].block_type) == (nodes[index].level, nodes[index].block_type)
             if nodes[index].is_output and alike and consumed.get(parent, index) >= index:
                 raise ConfigError(
-                    f"checkpoint: block {parent} is a parent of block {index} and nothing's before; the mmdetection "
-                    f"ports add it there a second time, so they compute another network."
+                    f"checkpoint: block {parent} is a parent of block {index} and of no block before it; the "
+                    f"mmdetection ports add it there a second time, so they compute another network."
                 )
             consumed[parent] = min(index, consumed.get(parent, index))
 
@@ -186,7 +197,7 @@ def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, ro
 
 
 def _module(role: Role, architecture: Architecture) -> str:
-    """What the module that a role's tensor belongs to is called."""
+    """The name of the module that a role's tensor belongs to."""
     if (role.module, role.layer) in LAYERS:
         return LAYERS[role.module, role.layer]
     kind = "bn" if role.part in NORM_NAMES else "conv"

@@ -1,6 +1,6 @@
 """TF Model Garden's TF2 checkpoints (``official/vision``): which key holds which role.
 
-Two layouts exist: ``Checkpoint(model=model)`` and the trainer's, which names backbone, decoder and heads at the top.
+There are two layouts: that of ``Checkpoint(model=model)``, and the trainer's, whose keys begin with the name of a part.
 """
 
 from __future__ import annotations
@@ -22,8 +22,15 @@ SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 BLOCK_LAYERS = {
     "bottleneck": {"reduce": ("_conv1", "_norm1"), "conv": ("_conv2", "_norm2"), "expand": ("_conv3", "_norm3")},
     "residual": {"first": ("_conv1", "_norm1"), "second": ("_conv2", "_norm2")},
-    "mbconv": {"expand": ("_conv0", "_norm0"), "depthwise": ("_conv1", "_norm1"), "project": ("_conv2", "_norm2")},
+    "mbconv": {
+        "expand": ("_conv0", "_norm0"),
+        "depthwise": ("_conv1", "_norm1"),
+        "squeeze_reduce": ("_squeeze_excitation/_se_reduce", ""),
+        "squeeze_expand": ("_squeeze_excitation/_se_expand", ""),
+        "project": ("_conv2", "_norm2"),
+    },
 }
+"""Block type -> layer -> convolution, and batch normalisation if it has one."""
 SHORTCUT = ("_shortcut", "_norm0")
 TOWERS = {"class_tower": "head/_cls", "box_tower": "head/_box", "rpn_tower": "rpn_head/"}
 PREDICTORS = {
@@ -51,10 +58,10 @@ class Layout:
     """How the backbones of a family are stored.
 
     Attributes:
-        first: first convolution of a block.
-        order: (architecture, repeats) -> roles of the backbone's layers, as Keras numbers them.
-        decoder: architecture -> the same of the decoder, a model of its own; None: there is none.
-        stem: levels of the only stem that is built; None: any.
+        first: name of the first convolution of a block.
+        order: (architecture, repeats) -> roles of the backbone's layers, in Keras' order.
+        decoder: architecture -> the same for the decoder, a model of its own; None: there is none.
+        stem: levels of the only stem that exists there; None: any stem does.
         repeats: whether a node may hold several blocks.
     """
 
@@ -74,14 +81,14 @@ LAYOUTS: Mapping[str, Layout] = {
 
 
 def is_training_state(key: str) -> bool:
-    """Whether a key belongs to the training, not to the network."""
+    """Whether a key belongs to the training and not to the network."""
     return (
         "OPTIMIZER_SLOT" in key or re.match(r"(optimizer/|global_step|save_counter|_CHECKPOINTABLE)", key) is not None
     )
 
 
 def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, Any]:
-    """Fields of the scaling that the keys decide on: repeats, depths, kind of convolution.
+    """The fields of the scaling that follow from the keys: repeats, depths, kind of convolution.
 
     Raises:
         ConfigError: the checkpoint is not one of TF Model Garden's detectors with this head.
@@ -92,8 +99,8 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     nodes = sum(architecture.nodes[index].block_type in BLOCK_LAYERS for index in architecture.live_nodes)
     if blocks == 0 or blocks % nodes:
         raise ConfigError(
-            f"checkpoint: it has {blocks} blocks of the architecture's kind, the architecture {nodes}; give the "
-            f"architecture it is of."
+            f"checkpoint: it has {blocks} blocks of the given architecture's kind, and the architecture has {nodes}; "
+            f"give the checkpoint's own architecture."
         )
     name = {"retinanet": "head", "mask_rcnn": "detection_head"}[head]
     convolutions = {"retinanet": "_cls_convs", "mask_rcnn": "_convs"}[head]
@@ -112,7 +119,7 @@ def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, ro
 
 
 def _layer_numbers(architecture: Architecture, repeats: int) -> dict[Role, tuple[str, int]]:
-    """Layer -> (part of the model, N)."""
+    """Layer -> (part of the model, number N)."""
     layout = LAYOUTS[architecture.family]
     _check_buildable(architecture, layout, repeats)
     numbers = {layer: ("backbone", at) for at, layer in enumerate(layout.order(architecture, repeats))}
@@ -123,7 +130,9 @@ def _layer_numbers(architecture: Architecture, repeats: int) -> dict[Role, tuple
 def _check_buildable(architecture: Architecture, layout: Layout, repeats: int) -> None:
     stem = tuple(node.level for node in architecture.stem)
     if layout.stem not in (None, stem):
-        raise ConfigError(f"checkpoint: TF Model Garden's stem has levels {layout.stem}, the architecture's {stem}.")
+        raise ConfigError(
+            f"checkpoint: TF Model Garden's stem has levels {layout.stem}; the architecture's has {stem}."
+        )
     if repeats != 1 and not layout.repeats:
         raise ConfigError("checkpoint: TF Model Garden's SpineNet-mobile with repeats computes another network.")
 
@@ -148,16 +157,14 @@ def _key(
 
 
 def _block_key(role: Role, block_type: str) -> str:
-    if role.layer.startswith("squeeze."):
-        return f"_squeeze_excitation/_se_{role.layer.removeprefix('squeeze.')}/{role.part}"
     convolution, norm = SHORTCUT if role.layer == "projection" else BLOCK_LAYERS[block_type][role.layer]
     if role.part in NORM_NAMES:
         return f"{norm}/{NORM_NAMES[role.part]}"
-    return f"{convolution}/{'depthwise_kernel' if role.layer == 'depthwise' else 'kernel'}"
+    return f"{convolution}/{'depthwise_kernel' if role.layer == 'depthwise' else role.part}"
 
 
 def _head_key(role: Role, architecture: Architecture) -> str:
-    """``<head>/<rest>`` of a head's role."""
+    """The key of a role in a head, ``<head>/<rest>``."""
     name = NORM_NAMES.get(role.part, role.part)
     if role.factor and role.part == "kernel":
         name = f"{role.factor}_kernel"
@@ -172,7 +179,7 @@ def _head_key(role: Role, architecture: Architecture) -> str:
 
 
 def _prefixes(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, str]:
-    """Part of the model -> what its keys begin with, in the layout at hand."""
+    """Part of the model -> what its keys begin with in this checkpoint's layout."""
     parts = ["backbone"] if LAYOUTS[architecture.family].decoder is None else ["backbone", "decoder"]
     if head == "retinanet":
         parts, layouts = [*parts, "head"], ("{}/", "model/_{}/")

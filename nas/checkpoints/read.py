@@ -1,4 +1,4 @@
-"""Checkpoint files to plain arrays; the only place that imports TensorFlow."""
+"""Read checkpoint files to plain arrays. Only this module imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
         reader = tensorflow.train.load_checkpoint(str(prefix))
         names = reader.get_variable_to_shape_map()
         values = {name: reader.get_tensor(name) for name in sorted(names)}
-    except Exception as error:  # TensorFlow's own kinds, which differ between releases
+    except Exception as error:  # TensorFlow's own errors, which differ between releases
         raise ConfigError(
             f"checkpoint {prefix}: its index or data file is broken or cut off ({_first_line(error)}); copy both again."
         ) from None
@@ -52,17 +52,19 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
 
 
 def _prefix(path: Path) -> Path:
-    """The common part of the file names; both the index and every data file must be there."""
+    """The common part of the file names.
+
+    Raises:
+        ConfigError: the index file or a data file is missing.
+    """
     if path.is_dir():
         found = sorted(path.glob("*.index"))
         halves = sorted(path.glob("*.data-*"))
         if not found and halves:
-            raise ConfigError(
-                f"checkpoint {path}: half of it is missing, the .index file that belongs to {halves[0].name}."
-            )
+            raise ConfigError(f"checkpoint {path}: the .index file that belongs to {halves[0].name} is missing.")
         if len(found) != 1:
             what = ", ".join(file.name for file in found) or "none"
-            raise ConfigError(f"checkpoint {path}: a folder with {len(found)} index files ({what}); name one of them.")
+            raise ConfigError(f"checkpoint {path}: the folder has {len(found)} index files ({what}); name one of them.")
         path = found[0]
     if path.suffix == ".index" or ".data-" in path.name:
         path = path.with_name(path.name.rsplit(".index", 1)[0].rsplit(".data-", 1)[0])
@@ -72,14 +74,14 @@ def _prefix(path: Path) -> Path:
             f"checkpoint {path}: there are no files {path.name}.index and {path.name}.data-00000-of-00001."
         )
     if not index.is_file():
-        raise ConfigError(f"checkpoint {path}: half of it is missing, {index.name}; it belongs beside {data[0].name}.")
+        raise ConfigError(f"checkpoint {path}: {index.name} is missing; it must lie beside {data[0].name}.")
     if not data:
-        raise ConfigError(
-            f"checkpoint {path}: half of it is missing, {path.name}.data-*; it belongs beside {index.name}."
-        )
+        raise ConfigError(f"checkpoint {path}: {path.name}.data-* is missing; it must lie beside {index.name}.")
     total = data[0].name.rsplit("-of-", 1)[-1]
     if total.isdigit() and len(data) != int(total):
-        raise ConfigError(f"checkpoint {path}: {len(data)} of its {int(total)} data files are there; all are needed.")
+        raise ConfigError(
+            f"checkpoint {path}: only {len(data)} of its {int(total)} data files are there; all are needed."
+        )
     return path
 
 
@@ -90,7 +92,7 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     of the code that trained them) is passed over: no class or function that the file names is imported or called.
 
     Raises:
-        ConfigError: no such file, or it holds no state dictionary.
+        ConfigError: there is no such file, or it holds no state dictionary.
     """
     path = Path(checkpoint)
     if not path.is_file():
@@ -98,7 +100,7 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     try:
         with torch.serialization.safe_globals([(_stand_in(name), name) for name in _names_in(path)]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle's, zip's and torch's own kinds
+    except Exception as error:  # errors of pickle, zip and torch
         advice = ""
         if isinstance(error, pickle.UnpicklingError):
             advice = (
@@ -106,12 +108,12 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
                 f"torch.save(torch.load({str(path)!r}, weights_only=False)['state_dict'], 'weights.pth')."
             )
         raise ConfigError(
-            f"checkpoint {path}: it is no PyTorch file of tensors alone, and nothing else is read "
+            f"checkpoint {path}: it is not a PyTorch file of tensors and plain values; nothing else is read "
             f"({type(error).__name__}).{advice}"
         ) from None
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ConfigError(f"checkpoint {path}: it holds no state dictionary, a mapping from names to tensors.")
+        raise ConfigError(f"checkpoint {path}: it holds no state dictionary (a mapping from names to tensors).")
     return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
 
 
@@ -166,6 +168,6 @@ def _operations(path: Path) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int |
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of an error's text, without colours."""
+    """The first line of an error's message, without colour codes."""
     text = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
     return text.splitlines()[0]

@@ -1,4 +1,4 @@
-"""What the keys of TF Model Garden's and of the TPU release's checkpoints have in common."""
+"""What keys in checkpoints of TF Model Garden and of the TPU release have in common."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ NORM_NAMES = {"gamma": "gamma", "beta": "beta", "mean": "moving_mean", "variance
 def structure_fields(
     arrays: Arrays, repeats: int, convolution: str, mask: str | None = None, rpn: str | None = None
 ) -> dict[str, Any]:
-    """Fields of the scaling that keys decide on.
+    """The fields of the scaling that follow from the keys.
 
     Args:
-        convolution: what the keys of the head's convolutions begin with, a pattern whose group tells them apart.
-        mask, rpn: the same of Mask R-CNN's mask head and region proposal network; None: there are none.
+        convolution: a pattern that matches the beginning of the keys of the head's convolutions; its group tells the
+            convolutions apart.
+        mask, rpn: the same for Mask R-CNN's mask head and region proposal network; None: there are none.
     """
     fields: dict[str, Any] = {
         "repeats": repeats,
@@ -29,5 +30,5 @@ def structure_fields(
 
 
 def count(arrays: Arrays, pattern: str) -> int:
-    """How many different values the pattern's group takes at the beginning of keys."""
+    """The number of different values that the pattern's group takes at the beginning of the keys."""
     return len({found[1] for key in arrays if (found := re.match(pattern, key))})

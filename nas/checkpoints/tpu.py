@@ -1,8 +1,8 @@
 """The TPU release's TF1 checkpoints (tensorflow/tpu, ``models/official/detection``): which name holds which role.
 
-Layers without a name of their own are numbered within their scope in the order in which they were made: ``conv2d``,
-``conv2d_1``, ... A stem's blocks and the endpoints share the backbone's scope; every connection and every block of the
-scale-permuted network has one of its own.
+Layers without a name of their own are numbered within their scope, in the order in which they were made: ``conv2d``,
+``conv2d_1``, ... The stem's blocks and the endpoints share the backbone's scope. Every connection and every block of
+the scale-permuted network has a scope of its own.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ OPTIMISER_SLOTS = ("/Momentum", "/ExponentialMovingAverage", "/RMSProp", "/RMSPr
 BLOCK_LAYERS = {
     "bottleneck": ("projection", "reduce", "conv", "expand"),
     "residual": ("projection", "first", "second"),
-    "mbconv": ("expand", "depthwise", "squeeze.reduce", "squeeze.expand", "project"),
+    "mbconv": ("expand", "depthwise", "squeeze_reduce", "squeeze_expand", "project"),
 }
+WITHOUT_NORM = ("squeeze_reduce", "squeeze_expand")
 HEAD_LAYERS = {
     ("class_tower", "conv"): "retinanet/class_net/class-{index}",
     ("class_tower", "norm"): "retinanet/class_net/class-{index}-{level}",
@@ -49,7 +50,7 @@ HEAD_LAYERS = {
     ("pyramid", "coarser"): "fpn/p{level}",
     ("pyramid", "norm"): "fpn/p{level}-bn",
 }
-"""(module, layer) of a role -> layer outside the numbered scopes."""
+"""(module, layer) of a role -> name of the layer, outside the numbered scopes."""
 FIRST_RPN_LAYERS = {"conv": "rpn_head/rpn", "norm": "rpn_head/rpn-l{level}-bn"}
 """The first convolution of the region proposal network has no number."""
 
@@ -59,9 +60,9 @@ class Layout:
     """How the backbones of a family are stored.
 
     Attributes:
-        scope: the backbone's scope, a pattern.
-        connection: what the scope of a connection begins with; empty where there are none.
-        narrows: whether a connection has a narrow end; its way down is then one convolution, else one for each level.
+        scope: pattern of the backbone's scope.
+        connection: what the scope of a connection begins with; empty if there are no connections.
+        narrows: whether a connection narrows. If so, one convolution leads down; otherwise there is one per level.
         repeats: whether a node may hold several blocks.
     """
 
@@ -80,12 +81,12 @@ LAYOUTS: Mapping[str, Layout] = {
 
 
 def is_training_state(key: str) -> bool:
-    """Whether a name belongs to the training, not to the network."""
+    """Whether a name belongs to the training and not to the network."""
     return key == "global_step" or key.endswith(OPTIMISER_SLOTS)
 
 
 def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str, Any]:
-    """Fields of the scaling that the names decide on: repeats, depths, kind of convolution.
+    """The fields of the scaling that follow from the names: repeats, depths, kind of convolution.
 
     Raises:
         ConfigError: the checkpoint is not one of the TPU release's detectors with this head.
@@ -123,7 +124,7 @@ def keys(arrays: Arrays, architecture: Architecture, head: str, repeats: int, ro
 
 
 def _layer(role: Role) -> Role:
-    """The layer whose tensor a role is."""
+    """The layer to which the tensor of a role belongs."""
     return replace(role, part="", factor="")
 
 
@@ -145,20 +146,20 @@ def _named_layer(role: Role) -> str:
 
 
 class _Scope:
-    """Numbers the layers of one scope as they are made."""
+    """Numbers the layers of one scope in the order in which they are made."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.made: Counter[str] = Counter()
 
     def layer(self, kind: str) -> str:
-        """The next layer of a kind."""
+        """The name of the next layer of a kind."""
         number = self.made[kind]
         self.made[kind] += 1
         return f"{self.name}/{kind}_{number}" if number else f"{self.name}/{kind}"
 
     def convolve(self, kind: str = "conv2d") -> tuple[str, str]:
-        """A convolution and its batch normalisation."""
+        """The names of a convolution and its batch normalisation."""
         return self.layer(kind), self.layer("batch_normalization")
 
 
@@ -206,7 +207,7 @@ def _block_layers(
     for repeat in range(repeats):
         for layer in BLOCK_LAYERS[block_type]:
             role = Role("block", layer, node=node, index=repeat)
-            if layer.startswith("squeeze."):
+            if layer in WITHOUT_NORM:
                 layers[role] = (scope.layer("conv2d"), "")
             elif layer != "projection" or role in wanted:
                 layers[role] = scope.convolve("depthwise_conv2d" if layer == "depthwise" else "conv2d")
@@ -214,7 +215,7 @@ def _block_layers(
 
 
 def _second_stage_norms(wanted: Iterable[Role]) -> dict[Role, str]:
-    """The batch normalisations of Mask R-CNN's box and mask heads, numbered through."""
+    """The batch normalisations of Mask R-CNN's box and mask heads, which are numbered within each head."""
     wanted, found = list(wanted), {}
     for head, scope, last in (("box_head", "fast_rcnn_head", "fc_norm"), ("mask_head", "mask_head", "deconv_norm")):
         norms = [role for role in wanted if (role.module, role.layer) == (head, "norm")]
@@ -230,8 +231,8 @@ def _scope(arrays: Arrays, architecture: Architecture) -> str:
     found = {match[1] for key in arrays if (match := re.match(pattern, key))}
     if len(found) != 1:
         raise ConfigError(
-            f"checkpoint: no name lies in a scope for a backbone of the family {architecture.family}; it is not such a "
-            f"checkpoint of the TPU release."
+            f"checkpoint: no name lies in the scope of a {architecture.family} backbone; it is not the TPU release's "
+            f"checkpoint of such a network."
         )
     return found.pop()
 
@@ -243,10 +244,10 @@ def _repeats(arrays: Arrays, architecture: Architecture, scope: str) -> int:
     block = re.escape(f"{scope}/sub_policy{index - len(architecture.stem)}/scale_permuted_block_{index}/")
     layers = count(arrays, rf"{block}(batch_normalization(?:_\d+)?)/")
     layers_of_type = BLOCK_LAYERS[architecture.nodes[index].block_type]
-    each = sum(layer != "projection" and not layer.startswith("squeeze.") for layer in layers_of_type)
+    each = sum(layer not in ("projection", *WITHOUT_NORM) for layer in layers_of_type)
     if layers == 0 or layers % each:
         raise ConfigError(
-            f"checkpoint: block {index} has {layers} layers, a {architecture.nodes[index].block_type} block "
-            f"has {each}; it is of another architecture than the one given."
+            f"checkpoint: block {index} has {layers} layers, and a {architecture.nodes[index].block_type} block "
+            f"has {each}; it is of another architecture than the given one."
         )
     return layers // each

@@ -1,4 +1,4 @@
-"""Architectures compiled to PyTorch detectors."""
+"""PyTorch detectors that are compiled from architectures."""
 
 from nas.detectors.build import build_detector, load_published
 from nas.detectors.convention import CONVENTIONS

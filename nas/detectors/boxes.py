@@ -1,4 +1,4 @@
-"""Boxes: their two forms, how much they overlap, and the code between boxes and network outputs."""
+"""Boxes: their two forms, how much they overlap, and the code in which a network predicts them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pairwise_iou(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Boxes [..., 4] (x1, y1, x2, y2) against anchors [..., 4] (centre form) -> ty, tx, th, tw [..., 4], finite."""
+    """Boxes [..., 4] (x1, y1, x2, y2) against anchors [..., 4] (centre form) -> finite ty, tx, th, tw [..., 4]."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     cy, cx, height, width = anchors.unbind(-1)
     return torch.stack(
@@ -52,12 +52,17 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(codes: Tensor, anchors: Tensor, image_size: Size, inclusive: bool = False) -> Tensor:
-    """The inverse of :func:`encode`, with boxes clipped to the image and log sizes to log(1000 / 16).
+    """The inverse of :func:`encode`; boxes are clipped to the image, and th and tw are at most log(1000 / 16).
 
     Args:
-        codes, anchors: [..., 4].
-        inclusive: a box's last pixel counts in: width = x2 - x1 + 1 (TPU release ``utils/box_utils.py``). The anchors
-            are given without that and grow by one pixel here.
+        codes: [..., 4], ty, tx, th, tw.
+        anchors: [..., 4], centre form, in pixels.
+        image_size: (height, width).
+        inclusive: whether a box includes its last pixel, so that width = x2 - x1 + 1 (TPU release,
+            ``utils/box_utils.py``). The anchors are given without that pixel and grow by it here.
+
+    Returns:
+        Boxes [..., 4], x1, y1, x2, y2 in pixels.
     """
     ty, tx, th, tw = codes.unbind(-1)
     cy, cx, height, width = anchors.unbind(-1)

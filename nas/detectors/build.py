@@ -1,4 +1,4 @@
-"""Compile an architecture to a detector."""
+"""Build the network of an architecture: a backbone and a head."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search_spaces.kinds import find
 HEADS: Mapping[str, Callable[[Backbone, Scaling, int], Network]] = {
     head.head_name: head for head in (RetinaNet, MaskRCNN, Classifier)
 }
-"""Name -> what makes a network of a backbone, a scaling and a number of classes."""
+"""Name of a head -> what makes a network from a backbone, a scaling and a number of classes."""
 
 MOST_CLASSES = 1_000_000
 
@@ -30,18 +30,18 @@ def build_detector(
 
     Args:
         architecture: an architecture, the name of a published detector, or an architecture file.
-        scaling: how large; by default what the name brings, and :func:`default_scaling` otherwise.
+        scaling: how large it is; by default that of the name, or :func:`default_scaling` if no name is given.
         head: one of ``HEADS``.
-        classes: number of classes with the background, which is class 0.
+        classes: number of classes, including the background, which is class 0.
 
     Raises:
-        ArchitectureError: no such name and no such file, or the file holds no valid architecture.
-        ConfigError: unknown head, or fewer than 2 classes.
+        ArchitectureError: there is no such name and no such file, or the file holds no valid architecture.
+        ConfigError: the head is unknown, the number of classes is out of range, or a width leaves no channel.
     """
     make_network = find("head", HEADS, head)
     if not isinstance(classes, int) or isinstance(classes, bool) or not 2 <= classes <= MOST_CLASSES:
         raise ConfigError(
-            f"classes is {classes!r}; it must be an integer from 2, the background included, to a million."
+            f"classes is {classes!r}; it must be an integer from 2 to a million, including the background."
         )
     if isinstance(architecture, Architecture):
         default = default_scaling(architecture)
@@ -52,15 +52,18 @@ def build_detector(
 
 
 def default_scaling(architecture: Architecture) -> Scaling:
-    """The scaling of the published detector of medium size in an architecture's family."""
+    """The scaling of the medium-sized published detector in an architecture's family."""
     return PUBLISHED[FAMILIES[architecture.family].default].scaling
 
 
 def load_published(name_or_file: str | Path, head: str = "retinanet") -> tuple[Architecture, Scaling]:
     """Architecture and scaling of a published detector, or a file's architecture with :func:`default_scaling`.
 
+    Args:
+        head: the head that the detector will have; some published detectors have another scaling with another head.
+
     Raises:
-        ArchitectureError: no such name and no such file, or the file holds no valid architecture.
+        ArchitectureError: there is no such name and no such file, or the file holds no valid architecture.
     """
     text = str(name_or_file)
     if text in PUBLISHED:

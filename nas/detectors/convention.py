@@ -1,4 +1,4 @@
-"""Padding, resampling and their constants, as each published code base has them.
+"""Padding, resampling and their constants in each of the published code bases.
 
 The same weights give other numbers under another convention, so a converted detector carries its own. Sources:
 tensorflow/tpu ``models/official/detection`` (``tpu``), TF Model Garden ``official/vision`` (``model_garden``), and the
@@ -26,24 +26,25 @@ class Convention:
     """How a code base pads, resamples and normalises.
 
     Attributes:
-        same_convolutions: a strided convolution pads as little as possible, the odd position at the end
-            (TensorFlow's SAME); otherwise half the kernel on both sides.
+        same_convolutions: a strided convolution pads as little as possible, with the odd position at the end
+            (TensorFlow's SAME); otherwise it pads by half the kernel on both sides.
         same_pooling: the same for max-pooling.
-        repeated_pooling: a connection over a factor of 8 or more pools 3x3 with stride 2 again and again; otherwise
+        repeated_pooling: a connection over a factor of 8 or more repeats 3x3 pooling with stride 2; otherwise it pools
             once, with a kernel of 3 or 5.
-        whole_factors: up-sampling by whole factors only, so image sides must be multiples of the coarsest stride.
+        whole_factors: up-sampling is by whole factors only, so image sides must be multiples of the coarsest stride.
         endpoint_activation: an activation follows each endpoint's batch normalisation.
-        pyramid_relu: a ReLU stands between the coarser levels of a feature pyramid whatever the activation.
-        squeeze_activation, gate: the two activations of squeeze-and-excite.
-        stochastic_depth_extra: added to the number of blocks over which the drop rate rises.
-        aspect_ratios: of the anchors at a position, width / height, in order.
-        rounded_anchors: corners of anchors lie on whole pixels, the last pixel counted in (mmdetection 1).
-        roi_candidates: boxes of a class that reach non-maximum suppression in Mask R-CNN.
-        roi_samples: values read along either side of each bin of a region, their mean taken.
-        roi_inclusive: a region's last pixel counts in when its features are read.
-        roi_levels: regions are looked up at so many levels, the lowest ones, and a side of 112 pixels is the first
-            above the lowest, whatever its stride; None: at all levels, a side of 224 pixels at level 4.
-        batch_norm: head -> constants.
+        pyramid_relu: between the coarser levels of a feature pyramid there is a ReLU, whatever the activation is.
+        squeeze_activation, gate: the two activations in squeeze-and-excite.
+        stochastic_depth_extra: number added to the number of blocks over which the drop rate rises.
+        aspect_ratios: width / height of the anchors at a position, in order.
+        rounded_anchors: the corners of anchors lie on whole pixels, and the last pixel is included (mmdetection 1).
+        roi_candidates: the most boxes per class that reach non-maximum suppression in Mask R-CNN.
+        roi_samples: values that are read along each side of a bin of a region, and then averaged.
+        roi_inclusive: a region includes its last pixel when its features are read.
+        roi_levels: regions are looked up at this many levels, the lowest ones, and those with a side of 112 pixels
+            or more at a level above the lowest, whatever its stride. None: regions are looked up at all levels, and
+            those with a side of 224 pixels at level 4.
+        batch_norm: head -> constants of batch normalisation.
     """
 
     name: str
@@ -65,11 +66,11 @@ class Convention:
     batch_norm: Mapping[str, BatchNormConstants]
 
     def batch_norm_of(self, head: str) -> BatchNormConstants:
-        """The constants with a head; one that the code base does not have takes RetinaNet's."""
+        """The constants for a head. A head that the code base does not have takes RetinaNet's."""
         return self.batch_norm.get(head, self.batch_norm["retinanet"])
 
     def __reduce__(self) -> tuple[Callable[[str], Convention], tuple[str]]:
-        """A copy, or one from another process, is the constant itself."""
+        """A copy is the constant itself, and so is one that comes from another process."""
         return _named, (self.name,)
 
 
@@ -150,4 +151,4 @@ MMDET = Convention(
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {convention.name: convention for convention in (TPU, MODEL_GARDEN, MMDET)}
 )
-"""Name -> convention. ``tpu`` is the default: the paper's own, and it takes images of any size."""
+"""Name -> convention. ``tpu`` is the default: it is the paper's own, and it takes images of any size."""

@@ -1,4 +1,4 @@
-"""What a network costs: the sum over the parts that it says it has. Nothing is run."""
+"""What a network costs: the sum over the parts that it declares. Nothing is run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BYTES = 4  # of a float32
 
 @dataclass(frozen=True, slots=True)
 class BlockCost:
-    """The cost of one part of a network; the fields are those of :class:`Cost`.
+    """The cost of one part of a network; the counts are those of :class:`Cost`.
 
     Attributes:
-        name: the part, for example ``block 3`` or ``connections to 3``.
-        level: its feature level, or None where it works on several.
+        name: of the part, for example ``block 3`` or ``connections to 3``.
+        level: its feature level, or None if it works on several.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Cost:
     Attributes:
         params_trainable: weights, biases, scales and offsets.
         params_batch_norm_statistics: running means and variances.
-        multiply_adds: of the convolutions and fully connected layers, and one for each value that batch normalisation
-            or squeeze-and-excite scales, for one image, as each layer is defined: a 1x1 convolution that follows an
-            up-sampling counts at the finer resolution (the "FLOPs" of the paper's Table 2).
-        activation_bytes: of the outputs of all convolutions and fully connected layers for one image, in float32,
-            each counted once: about what training keeps for the backward pass, and far more than inference holds.
-        blocks: the same for each part, in order; they add up to the whole.
+        multiply_adds: those of the convolutions and fully connected layers for one image, and one for each value that
+            batch normalisation or squeeze-and-excite scales. They are counted as each layer is defined: a 1x1
+            convolution that follows an up-sampling counts at the finer resolution (the "FLOPs" of the paper's Table 2).
+        activation_bytes: size of the outputs of all convolutions and fully connected layers for one image in float32,
+            each counted once. Training keeps about this much for the backward pass; inference needs far less.
+        blocks: the same for each part, in order. They add up to the whole.
     """
 
     params_trainable: int
@@ -53,7 +53,7 @@ class Cost:
     blocks: tuple[BlockCost, ...]
 
     def __str__(self) -> str:
-        """The totals in one line."""
+        """The totals, in one line."""
         return (
             f"{self.params_trainable:,} parameters, {self.params_batch_norm_statistics:,} batch norm statistics, "
             f"{self.multiply_adds / 1e9:.3f} G multiply-adds, {self.activation_bytes / 1e6:.1f} MB of activations"
@@ -64,7 +64,7 @@ def cost(network: Network, image_size: int | Size) -> Cost:
     """The cost of a network for images of ``image_size``: a side in pixels, or (height, width).
 
     Raises:
-        ConfigError: a size that is not a positive integer, or that the network cannot take.
+        ConfigError: the size is not a positive integer, or the network cannot take it.
     """
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if len(size) != 2 or any(not isinstance(side, int) or side < 1 for side in size):
@@ -81,7 +81,7 @@ def cost(network: Network, image_size: int | Size) -> Cost:
 
 
 def _row(name: str, parts: Iterable[Part]) -> BlockCost:
-    """The parts of one name."""
+    """The cost of the parts that share a name."""
     parts = list(parts)
     counted = [count_part(part) for part in parts]
     params, statistics, multiply_adds, outputs = (sum(column) for column in zip(*counted))
@@ -91,8 +91,8 @@ def _row(name: str, parts: Iterable[Part]) -> BlockCost:
 def count_part(part: Part) -> tuple[int, int, int, int]:
     """Trainable parameters, statistics of batch normalisation, multiply-adds, and values that kernels write.
 
-    A tensor of two or more axes is a kernel, and its first axis is its output channels. Every channel of a batch
-    normalisation has two statistics and one multiply-add at each position.
+    A tensor with two or more axes is a kernel, and its first axis runs over the output channels. Every channel of a
+    batch normalisation has two statistics and one multiply-add at each position.
     """
     tensors = [parameter for module in part.modules for parameter in module.parameters()]
     kernels = [tensor for tensor in tensors if tensor.ndim > 1]

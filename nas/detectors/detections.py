@@ -1,4 +1,4 @@
-"""What counts as a detection, and the masks of detections brought to the size of the image."""
+"""What counts as a detection, and how the masks of detections are brought to the size of the image."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class DetectionSettings:
     """What counts as a detection (the TPU release's post-processing).
 
     Attributes:
-        score_threshold: only higher scores count.
-        candidates: how many boxes of each class of an image reach non-maximum suppression, the best ones.
-        nms_iou: of two boxes of a class that overlap more, the lower score is dropped.
-        detections: the most per class and per image.
+        score_threshold: only boxes with a higher score count.
+        candidates: the most boxes of each class that reach non-maximum suppression in an image; the best ones do.
+        nms_iou: if two boxes of a class overlap more than this, the one with the lower score is dropped.
+        detections: the most detections in an image.
     """
 
     score_threshold: float = 0.05
@@ -35,13 +35,13 @@ class DetectionSettings:
                 raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("score_threshold", "nms_iou"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it lies in 0 to 1.")
+                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must lie between 0 and 1.")
 
 
 def paste_masks(masks: Tensor, boxes: Tensor, image_size: Size) -> Tensor:
     """Masks within their boxes -> masks of the whole image, resized bilinearly, 0 outside.
 
-    A pixel and a position of a mask stand for their centres; above 0.5 a pixel belongs to the object.
+    Pixels, and the positions of a mask, stand for their centres. A pixel above 0.5 belongs to the object.
 
     Args:
         masks: probabilities [N, h, w].
@@ -57,7 +57,7 @@ def paste_masks(masks: Tensor, boxes: Tensor, image_size: Size) -> Tensor:
 
 
 def _weights(start: Tensor, end: Tensor, positions: int, pixels: int) -> Tensor:
-    """How much each position of a mask adds to each pixel along one axis: [N, pixels, positions]."""
+    """How much each position of a mask contributes to each pixel along one axis: [N, pixels, positions]."""
     side = (end - start).clamp(min=MIN_SIDE)
     centres = torch.arange(pixels, device=start.device, dtype=start.dtype) + 0.5
     at = (centres - start[:, None]) / side[:, None] * positions - 0.5

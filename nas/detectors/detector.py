@@ -1,4 +1,4 @@
-"""What all compiled networks share: a backbone, a head on it, and what can be asked of either."""
+"""What all compiled networks share: a backbone, a head on it, and what both can be asked."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RawOutputs = Mapping[str, Any]
 
 
 class Backbone(nn.Module, ABC):
-    """An architecture as a module; it declares its outputs, and heads are built from the declaration.
+    """An architecture as a module. It declares its outputs, and heads are built from that declaration.
 
     Attributes:
         architecture: what it was built from.
         outputs: level -> channels of the feature maps, levels ascending.
-        multiple: the sides of an image must be multiples of this many pixels; 1: any size will do.
+        multiple: the sides of an image must be multiples of this many pixels; 1: any size is allowed.
     """
 
     architecture: Architecture
@@ -49,11 +49,11 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is what the backbone is called in the state dictionary."""
+        """The role and the place of every tensor; ``key`` is the name of the backbone in the state dictionary."""
 
     @abstractmethod
     def resolved(self) -> dict[str, Any]:
-        """Numbers beside architecture and scaling that the computation needs, by name, JSON-ready."""
+        """By name the numbers that the computation needs beside architecture and scaling, JSON-serialisable."""
 
 
 class Network(nn.Module, ABC):
@@ -61,10 +61,10 @@ class Network(nn.Module, ABC):
 
     Attributes:
         head_name: the head's name, as in ``build_detector(head=...)``.
-        fixed_names: names of what :meth:`fixed` gives, in order.
+        fixed_names: names of what :meth:`fixed` returns, in order.
         needs_masks: whether :meth:`loss` needs the objects' masks.
         architecture, scaling, classes: what it was built from.
-        levels: of the backbone's outputs, ascending.
+        levels: levels of the backbone's outputs, ascending.
     """
 
     head_name: ClassVar[str]
@@ -90,15 +90,18 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Losses of a batch, scalars whose sum is what to minimise."""
+        """Losses of a batch: scalars whose sum must be minimised."""
 
     @abstractmethod
     def fixed(self, raw: RawOutputs, image_size: Size, settings: DetectionSettings) -> dict[str, Tensor]:
-        """What the network finds in one image, by the names of :attr:`fixed_names`, in shapes that no data changes.
+        """What the network finds in one image, under the names of :attr:`fixed_names`.
+
+        The shapes of the tensors do not depend on the image.
 
         Args:
-            raw: what :meth:`forward` gave for images [1, 3, H, W].
+            raw: what :meth:`forward` returned for an image [1, 3, H, W].
             image_size: (H, W).
+            settings: what counts as a detection.
         """
 
     def parts(self, image_size: Size) -> Iterator[Part]:
@@ -107,12 +110,12 @@ class Network(nn.Module, ABC):
         yield from self.head_parts(image_size)
 
     def roles(self) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; together they cover the state dictionary exactly."""
+        """The role and the place of every tensor; together they cover the state dictionary exactly."""
         yield from self.backbone.roles("backbone")
         yield from self.head_roles()
 
     def resolved(self) -> dict[str, Any]:
-        """Numbers beside architecture and scaling that the computation needs, by name, JSON-ready."""
+        """By name the numbers that the computation needs beside architecture and scaling, JSON-serialisable."""
         convention = CONVENTIONS[self.scaling.convention]
         names = [field.name for field in fields(convention) if field.name not in ("name", "batch_norm")]
         return {name: getattr(convention, name) for name in names} | self.backbone.resolved() | self.head_resolved()
@@ -131,21 +134,21 @@ class Network(nn.Module, ABC):
 
 
 class Detector(Network):
-    """A network that finds objects; class 0 is the background."""
+    """A network that finds objects. Class 0 is the background."""
 
     @abstractmethod
     def detect(self, images: Tensor, settings: DetectionSettings | None = None) -> list[dict[str, Tensor]]:
-        """What is found in each of the normalised images [B, 3, H, W], best first; see :func:`in_evaluation`."""
+        """The detections in each of the normalised images [B, 3, H, W], best first, as in evaluation."""
 
 
 def as_detector(network: Network, purpose: str) -> Detector:
-    """The network, which must find objects.
+    """The network itself, if it is a detector.
 
     Args:
-        purpose: what it is needed for, as a sentence begins: ``"evaluation"``.
+        purpose: what the detector is needed for; the message of the error begins with it, for example ``"evaluation"``.
 
     Raises:
-        ConfigError: it does not: a classifier.
+        ConfigError: the network finds no objects; it is a classifier.
     """
     if not isinstance(network, Detector):
         raise ConfigError(
@@ -157,9 +160,10 @@ def as_detector(network: Network, purpose: str) -> Detector:
 
 @contextmanager
 def in_evaluation(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, without gradients, and every module as it was in the end.
+    """Put the network into evaluation mode, without gradients; afterwards every module is in its former mode.
 
-    The one rule for whatever is computed with trained weights: batch normalisation takes the running statistics.
+    Whatever is computed with trained weights must be computed here, so that batch normalisation takes the running
+    statistics.
     """
     training = [module for module in network.modules() if module.training]
     for module in training:

@@ -1,4 +1,4 @@
-"""The device to compute on, by name, and the name that people know it by."""
+"""The device to compute on, by its name in PyTorch, and the name by which people know it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from search_spaces.settings import SettingError
 
 
 def find_device(name: str, where: str = "device") -> torch.device:
-    """A CPU or CUDA device.
+    """The CPU or CUDA device of a name.
 
     Args:
-        name: ``"auto"`` (CUDA when there is one), ``"cpu"``, ``"cuda"`` or a numbered one, ``"cuda:0"``.
+        name: ``"auto"`` (CUDA if there is one), ``"cpu"``, ``"cuda"`` or a numbered one, ``"cuda:0"``.
         where: what the setting is called in a sentence.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Layers that backbones and heads are made of: batch normalisation, convolutions with it, pooling, resizing."""
+"""Layers of which backbones and heads are made: batch normalisation, convolutions with it, pooling, resizing."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from nas.detectors.sizes import Size, count_positions
 from search_spaces.errors import ConfigError
 
 NORM_KEYS = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
-"""Part of a batch normalisation's role -> key in the state dictionary."""
+"""Part of a batch normalisation's role -> name of the tensor in the layer."""
 TRUNCATED_NORMAL_DEVIATION = 0.87962566103423978  # of a unit normal distribution cut off at -2 and 2
 
 
 def activate(x: Tensor, activation: str) -> Tensor:
-    """ReLU (in place: ``x`` must not be needed any more) or swish."""
+    """ReLU, in place (so ``x`` must not be needed afterwards), or swish."""
     return x.relu_() if activation == "relu" else F.silu(x)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over [B, C, H, W]; a batch of one single position is allowed, as in TensorFlow.
+    """Batch normalisation over [B, C, H, W]. A batch with a single position is allowed, as in TensorFlow.
 
-    In training under ``torch.distributed`` the statistics are those of all processes together (section 5.1).
+    In training under ``torch.distributed``, the statistics are those of all processes together (SpineNet, section 5.1).
 
     Raises:
-        ConfigError: the scaling leaves epsilon or momentum open; :meth:`Scaling.resolved` settles them.
+        ConfigError: the scaling does not set epsilon or momentum; :meth:`Scaling.resolved` does.
     """
 
     def __init__(self, channels: int, scaling: Scaling) -> None:
@@ -52,7 +52,7 @@ class BatchNorm(nn.Module):
     def roles(
         self, role: Role, key: str, first: int | None = None, last: int | None = None
     ) -> Iterator[tuple[Role, Weight]]:
-        """The four tensors by role; ``key`` is the layer's own, ``first`` and ``last`` a range of its channels."""
+        """The four tensors by role; ``key`` is the layer's own name, and ``first`` and ``last`` bound its channels."""
         for part, name in NORM_KEYS.items():
             yield replace(role, part=part), Weight(f"{key}.{name}", "vector", first, last)
 
@@ -60,8 +60,8 @@ class BatchNorm(nn.Module):
         """Normalise ``x`` [B, C, H, W] with the batch's statistics in training, with the running ones otherwise.
 
         Args:
-            repeats: how often each position counts: ``x`` may stand for a map up-sampled by that factor in area,
-                whose mean and variance are the same, and whose unbiased variance is not.
+            repeats: how many times each position counts. ``x`` may stand for a map that is up-sampled by this factor in
+                area: its mean and variance are the same, but its unbiased variance is not.
         """
         if self.training and _is_distributed():
             return self._synchronised(x, repeats)
@@ -80,7 +80,7 @@ class BatchNorm(nn.Module):
         return y
 
     def _synchronised(self, x: Tensor, repeats: int) -> Tensor:
-        """Normalise with mean and variance over the batches of all processes."""
+        """Normalise with the mean and the variance over the batches of all processes."""
         from torch.distributed.nn.functional import all_reduce  # absent from a PyTorch built without distributed
 
         here = x.numel() // x.shape[1]
@@ -107,14 +107,14 @@ def _is_distributed() -> bool:
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch normalisation, and an activation unless it is None.
+    """A convolution without bias, batch normalisation, and an activation unless it is None.
 
-    A strided convolution pads as the scaling's convention says.
+    The padding of a strided convolution follows the scaling's convention.
 
     Attributes:
         level: feature level of the output.
-        axes: of the kernel, as in :class:`nas.detectors.parts.Weight`.
-        padding: positions added on each side; None: as few as possible, the odd one at the end.
+        axes: order of the kernel's axes, as in :class:`nas.detectors.parts.Weight`.
+        padding: positions added on each side; None: as few as possible, with the odd one at the end.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class ConvNorm(nn.Module):
         initialise_kernel(self.weight)
 
     def parts(self, name: str, level: int | None, image_size: Size) -> Iterator[Part]:
-        """The layer as a part of what ``name`` and ``level`` say."""
+        """The layer as a part called ``name`` at ``level``."""
         yield Part(name, level, (self,), count_positions(image_size, [self.level]))
 
     def roles(
@@ -161,7 +161,7 @@ class ConvNorm(nn.Module):
 
 
 def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> ConvNorm:
-    """A depthwise 3x3 convolution with batch normalisation and the scaling's activation, Glorot uniform as in Keras."""
+    """A depthwise 3x3 convolution, normalised and activated; its weights are Glorot uniform, as in Keras."""
     layer = ConvNorm(channels, channels, 3, level, scaling, stride, groups=channels, activation=scaling.activation)
     layer.axes = "depthwise"
     nn.init.xavier_uniform_(layer.weight)
@@ -169,20 +169,20 @@ def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> 
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Zeros around [B, C, H, W] as few as a result of ceil(H / stride) x ceil(W / stride) needs, the odd one last."""
+    """Pad [B, C, H, W] with as few zeros as a result of ceil(H / stride) x ceil(W / stride) needs."""
     top, bottom = same_padding(x.shape[2], kernel, stride)
     left, right = same_padding(x.shape[3], kernel, stride)
     return F.pad(x, (left, right, top, bottom))
 
 
 def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Positions before and after an axis under TensorFlow's SAME."""
+    """Positions added before and after an axis under TensorFlow's SAME; the odd one comes after."""
     total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2
 
 
 def initialise_kernel(weight: Tensor) -> None:
-    """Variance scaling 1.0 over the inputs, truncated normal at two standard deviations."""
+    """Draw the weights: variance scaling 1.0 over the inputs, normal, truncated at two standard deviations."""
     deviation = weight[0].numel() ** -0.5 / TRUNCATED_NORMAL_DEVIATION
     nn.init.trunc_normal_(weight, std=deviation, a=-2 * deviation, b=2 * deviation)
 
@@ -191,7 +191,7 @@ def max_pool(x: Tensor, kernel: Size, stride: Size, same: bool = True) -> Tensor
     """Max-pooling of [B, C, h, w] to [B, C, ceil(h / stride), ceil(w / stride)], padded with minus infinity.
 
     Args:
-        same: pad as little as possible, the odd position at the end; otherwise half the kernel on both sides.
+        same: pad as little as possible, with the odd position at the end; otherwise by half the kernel on both sides.
     """
     if not same:
         return F.max_pool2d(x, kernel, stride, (kernel[0] // 2, kernel[1] // 2))
@@ -200,5 +200,5 @@ def max_pool(x: Tensor, kernel: Size, stride: Size, same: bool = True) -> Tensor
 
 
 def resize_nearest(x: Tensor, size: Size) -> Tensor:
-    """Nearest-neighbour resizing of [B, C, h, w] to ``size``; position i reads position floor(i * in / out)."""
+    """Resize [B, C, h, w] to ``size`` by nearest neighbours: position i reads position floor(i * in / out)."""
     return x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")

@@ -1,4 +1,4 @@
-"""Published detectors: which architecture each is, and how large.
+"""Published detectors: which architecture each of them has, and how large it is.
 
 Sources: the configurations of the TPU release (``models/official/detection/configs/spinenet``, its ``spinenet.py`` and
 ``spinenet_mbconv.py``); for the ResNet baselines the SpineNet paper, Table 2, and TF Model Garden's Mask R-CNN.
@@ -16,14 +16,14 @@ from search_spaces.published import graph_name
 
 @dataclass(frozen=True, slots=True)
 class PublishedDetector:
-    """A row of the published tables.
+    """One row of the published tables.
 
     Attributes:
-        name: of the detector.
-        scaling: with RetinaNet and as a classifier.
-        image_size: side in pixels at which the RetinaNet was published.
-        mask_rcnn: changes of the scaling with Mask R-CNN.
-        mask_rcnn_architecture, mask_rcnn_size: another architecture and side with Mask R-CNN, or None.
+        name: name of the detector.
+        scaling: its scaling with RetinaNet and as a classifier.
+        image_size: side in pixels at which the detector was published with RetinaNet.
+        mask_rcnn: what differs in the scaling with Mask R-CNN.
+        mask_rcnn_architecture, mask_rcnn_size: architecture and side with Mask R-CNN; None: the same.
     """
 
     name: str
@@ -34,14 +34,14 @@ class PublishedDetector:
     mask_rcnn_size: int | None = None
 
     def for_head(self, head: str) -> tuple[str, Scaling]:
-        """Architecture's name and scaling with ``head``."""
+        """Name of the architecture, and scaling, with ``head``."""
         if head != "mask_rcnn":
             return graph_name(self.name), self.scaling
         scaling = replace(self.scaling, **self.mask_rcnn)  # type: ignore[arg-type]
         return self.mask_rcnn_architecture or graph_name(self.name), scaling
 
     def size_for(self, head: str) -> int:
-        """Side in pixels at which the detector was published with ``head``; classifiers take ImageNet's."""
+        """Side in pixels at which the detector was published with ``head``; most classifiers take ImageNet's 224."""
         if head == "classifier":
             return self.image_size if self.scaling.separable else 224
         return self.mask_rcnn_size or self.image_size if head == "mask_rcnn" else self.image_size

@@ -10,19 +10,19 @@ Size = tuple[int, int]
 
 
 def feature_size(image_size: Size, level: int) -> Size:
-    """(height, width) of the feature maps at ``level``: the image's divided by ``2**level``, rounded up."""
+    """(height, width) of the feature maps at ``level``: the image's, divided by ``2**level`` and rounded up."""
     height, width = image_size
     return -(-height // 2**level), -(-width // 2**level)
 
 
 def count_positions(image_size: Size, levels: Iterable[int]) -> int:
-    """Positions of the feature maps at ``levels``, together."""
+    """The number of positions in the feature maps at all ``levels`` together."""
     sizes = (feature_size(image_size, level) for level in levels)
     return sum(height * width for height, width in sizes)
 
 
 def check_image_size(image_size: Size, multiple: int) -> None:
-    """Both sides must be multiples of ``multiple``.
+    """Check that both sides are multiples of ``multiple``.
 
     Raises:
         ConfigError: one is not; the sentence names the nearest sizes that are.

@@ -1,4 +1,4 @@
-"""A detector's weights in one safetensors file that carries all that is needed to build it again."""
+"""The weights of a network in one safetensors file, which also says how to build the network again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 
 
 def describe(network: Network) -> dict[str, Any]:
-    """What :func:`load_detector` builds a detector from, JSON-ready: architecture, scaling, head, classes."""
+    """What :func:`load_detector` builds a network from: architecture, scaling, head, classes; JSON-serialisable."""
     return {
         "schema_version": SCHEMA_VERSION,
         "architecture": network.architecture.to_dict(),
@@ -62,11 +62,11 @@ def _umask() -> int:
 
 
 def load_detector(path: str | Path) -> Network:
-    """The detector in a file that :func:`save_detector` wrote, in inference mode.
+    """The network in a file that :func:`save_detector` wrote, in evaluation mode.
 
     Raises:
-        ConfigError: no such file, not a file of this kind, of another schema version, or with other weights than the
-            architecture and scaling it names have places for.
+        ConfigError: there is no such file; it is not of this kind or has another schema version; or its weights do not
+            fit the architecture and scaling that it names.
     """
     path = Path(path)
     if not path.is_file():
@@ -83,10 +83,10 @@ def load_detector(path: str | Path) -> Network:
 
 
 def fill(network: Network, tensors: dict[str, Tensor], where: str) -> None:
-    """Give a network its weights; each must find its place and each place its weight, of the same shape.
+    """Give a network its weights. Every weight must have a place of its shape, and every place a weight.
 
     Raises:
-        ConfigError: that is not so; the sentence names what differs.
+        ConfigError: they do not fit; the sentence names what differs.
     """
     places = network.state_dict()
     missing, unknown = sorted(set(places) - set(tensors)), sorted(set(tensors) - set(places))
@@ -98,7 +98,7 @@ def fill(network: Network, tensors: dict[str, Tensor], where: str) -> None:
     for name, value in tensors.items():
         if value.shape != places[name].shape:
             raise ConfigError(
-                f"weights {where}: {name} has shape {list(value.shape)}, the detector's has "
+                f"weights {where}: {name} has shape {list(value.shape)}; the detector's has "
                 f"{list(places[name].shape)}; give the weights' own width, alpha, endpoints, head and classes."
             )
     network.load_state_dict(tensors)
@@ -115,15 +115,17 @@ def _build(metadata: dict[str, str], path: Path) -> Network:
         version = data["schema_version"]
     except (KeyError, ValueError, TypeError):
         raise ConfigError(
-            f"weights {path}: the file does not say what detector it holds; convert or train writes files that do."
+            f"weights {path}: the file does not say what detector it holds; files that convert or train wrote do."
         ) from None
     if version != SCHEMA_VERSION:
-        raise ConfigError(f"weights {path}: schema_version is {version!r}, this version of the project reads 1.")
+        raise ConfigError(
+            f"weights {path}: schema_version is {version!r}; this version of the project reads {SCHEMA_VERSION}."
+        )
     missing = {"architecture", "scaling", "head", "classes"} - set(data)
     if missing or not isinstance(data["head"], str) or data["head"] not in HEADS:
         raise ConfigError(f"weights {path}: the description lacks {', '.join(sorted(missing)) or 'a known head'}.")
     if not isinstance(data["scaling"], dict):
-        raise ConfigError(f"weights {path}: the scaling in its description is no group of settings.")
+        raise ConfigError(f"weights {path}: the scaling in its description is not a group of settings.")
     architecture = Architecture.from_dict(data["architecture"], f"weights {path}")
     scaling = build_settings(Scaling, data["scaling"], f"scaling (in {path})")
     return build_detector(architecture, scaling, data["head"], data["classes"])

@@ -1,4 +1,4 @@
-"""Detectors for use without this project: torch.export programs, ONNX files, and bundles of plain files."""
+"""Networks for use without this project: torch.export programs, ONNX files, and bundles of plain files."""
 
 from nas.export.bundle import check_bundle, write_bundle
 from nas.export.onnx_file import check_onnx, export_onnx

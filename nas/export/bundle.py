@@ -1,4 +1,4 @@
-"""A detector as three files that need no more than torch: weights, architecture, and the Python that rebuilds it."""
+"""A network as three files that need only torch: weights, architecture, and Python code that builds it again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADS = {
     "mask_rcnn": ("towers", "boxes", "regions", "mask_rcnn"),
     "classifier": ("classifier",),
 }
-"""Head -> files of ``standalone`` that make up its ``detector.py`` after the common ones, in order."""
+"""Head -> files of ``standalone`` that follow the common ones in its ``detector.py``, in order."""
 BLOCK_TYPES = ("bottleneck", "residual", "mbconv", "fpn")
 """Types of blocks that ``standalone`` computes."""
 RULE = "# " + "-" * 118
@@ -33,9 +33,9 @@ RULE = "# " + "-" * 118
 def write_bundle(network: Network, folder: str | Path) -> None:
     """Write ``weights.safetensors``, ``architecture.json`` and ``detector.py`` into ``folder``.
 
-    ``architecture.json`` is an architecture file of this project whose notes are head, classes, scaling, and the
-    resolved widths and constants. ``detector.py`` has ``load(folder)``, which gives a module with the same raw outputs
-    and a plain ``detect``.
+    ``architecture.json`` is an architecture file of this project. Its notes are head, classes, scaling, and the
+    resolved widths and constants. ``detector.py`` has ``load(folder)``, which returns a module with the same raw
+    outputs and a plain ``detect``.
 
     Raises:
         ConfigError: the network has a head or a block that ``detector.py`` does not know.
@@ -56,10 +56,10 @@ def write_bundle(network: Network, folder: str | Path) -> None:
 
 
 def check_vocabulary(network: Network) -> None:
-    """The network's head and blocks must be among those that a bundle's ``detector.py`` computes.
+    """Check that a bundle's ``detector.py`` can compute the network's head and blocks.
 
     Raises:
-        ConfigError: one is not.
+        ConfigError: it cannot compute one of them.
     """
     others = [("head", network.head_name)] if network.head_name not in HEADS else []
     types = {node.block_type for node in network.architecture.nodes}
@@ -67,12 +67,12 @@ def check_vocabulary(network: Network) -> None:
     for what, name in others:
         raise ConfigError(
             f"a bundle has no {what} {name!r}; it has the heads {', '.join(HEADS)} and the block types "
-            f"{', '.join(BLOCK_TYPES)}. The ONNX file and program.pt2 hold any network."
+            f"{', '.join(BLOCK_TYPES)}; the ONNX file and program.pt2 hold any network."
         )
 
 
 def join_parts(names: Sequence[str]) -> str:
-    """One Python file of several: the first one's docstring, all imports, then the code of each under its docstring."""
+    """Join files of ``standalone`` into one: docstring of the first, all imports, the code of each under its title."""
     imports: list[ast.Import | ast.ImportFrom] = []
     titles, codes = [], []
     for name in names:
@@ -88,7 +88,7 @@ def join_parts(names: Sequence[str]) -> str:
 
 
 def _join_imports(nodes: Sequence[ast.Import | ast.ImportFrom]) -> str:
-    """Import lines as the style has them: the future, the standard library, torch; none of this project."""
+    """Import lines in the usual order: ``__future__``, the standard library, torch. This project's are left out."""
     whole = {ast.unparse(node) for node in nodes if isinstance(node, ast.Import)}
     names: dict[str, set[str]] = {}
     for node in nodes:
@@ -104,7 +104,7 @@ def _join_imports(nodes: Sequence[ast.Import | ast.ImportFrom]) -> str:
 
 
 def check_bundle(folder: str | Path, network: Network, images: Tensor) -> float:
-    """Largest difference between raw outputs of a bundle's module and the network's, for images [B, 3, H, W]."""
+    """Largest difference between the raw outputs of a bundle and of the network for images [B, 3, H, W]."""
     spec = spec_from_file_location("bundled_detector", Path(folder) / "detector.py")
     assert spec is not None
     assert spec.loader is not None

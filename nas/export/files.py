@@ -1,4 +1,4 @@
-"""A network written in every form, each compared with the network itself on one image."""
+"""Write a network in every form, and compare each file with the network itself on one image."""
 
 from __future__ import annotations
 
@@ -27,12 +27,16 @@ def write_files(
     """Write ``program.pt2``, ``detector.onnx`` and ``bundle/`` into a folder.
 
     Args:
-        size: (height, width) of the images that program and ONNX file take.
+        size: (height, width) of the images that the program and the ONNX file take.
         image: a picture to compare on; None: a drawn scene.
-        settings: of the ONNX file's post-processing.
+        settings: settings of the ONNX file's post-processing.
 
     Returns:
-        For each its ``file``, ``bytes``, the ``image`` in words, and the largest ``differences`` from the network.
+        For each file or folder its ``file`` name, its size in ``bytes``, the ``image`` in words, and the largest
+        ``differences`` from the network.
+
+    Raises:
+        ConfigError: the folder cannot be written, the picture cannot be read, or a form does not fit the network.
     """
     folder = Path(folder)
     images, source = read_image(image, size)
@@ -50,7 +54,7 @@ def write_files(
         program: {"raw outputs": check_program(program, network, images)},
         onnx: check_onnx(onnx, network, images, settings),
     }
-    write_bundle(network, bundle)  # last: it alone may be refused
+    write_bundle(network, bundle)  # it comes last, because it is the only one that may be refused
     checks[bundle] = {"raw outputs": check_bundle(bundle, network, images)}
     rows: list[dict[str, Any]] = []
     for path, differences in checks.items():
@@ -61,7 +65,7 @@ def write_files(
 
 
 def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
-    """A picture scaled to ``size``, or a drawn scene, normalised [1, 3, H, W]; and what it is, in words.
+    """A picture that is scaled to ``size``, or a drawn scene, normalised [1, 3, H, W]; and what it is, in words.
 
     Raises:
         ConfigError: the file cannot be read as a picture.

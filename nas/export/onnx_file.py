@@ -1,4 +1,4 @@
-"""A network as one ONNX file, post-processing inside, and its check against onnxruntime."""
+"""A network as one ONNX file, with post-processing inside, and a comparison of the two in onnxruntime."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from search_spaces.errors import ConfigError
 
 
 class OneImage(nn.Module):
-    """What the ONNX file computes: image to what the network finds, all shapes fixed."""
+    """What the ONNX file computes: from an image to what the network finds, in tensors of fixed shapes."""
 
     def __init__(self, network: Network, settings: DetectionSettings) -> None:
         super().__init__()
@@ -38,14 +38,15 @@ class OneImage(nn.Module):
 def export_onnx(
     network: Network, image_size: int | Size, path: str | Path, settings: DetectionSettings | None = None
 ) -> None:
-    """Write one ONNX file that takes ``images`` [1, 3, H, W], normalised, and gives the network's ``fixed_names``.
+    """Write one ONNX file that takes normalised ``images`` [1, 3, H, W] and returns the network's ``fixed_names``.
 
-    ``boxes`` [D, 4] (x1, y1, x2, y2 in pixels), ``scores`` [D], ``labels`` [D], ``masks`` [D, 28, 28] with D =
-    ``settings.detections``, best first, and zero from ``count`` on; or ``logits`` [1, K] and ``probabilities`` [1, K].
-    Where that may differ from ``detect``, :func:`nas.detectors.heads.fixed_shapes.detections_fixed` says.
+    A detector's file returns ``boxes`` [D, 4] (x1, y1, x2, y2 in pixels), ``scores`` [D], ``labels`` [D], ``count`` []
+    and, with Mask R-CNN, ``masks`` [D, 28, 28], where D = ``settings.detections``. The best come first, and what
+    follows the first ``count`` is zero. :func:`nas.detectors.heads.fixed_shapes.detections_fixed` says where they may
+    differ from those of ``detect``. A classifier's file returns ``logits`` [1, K] and ``probabilities`` [1, K].
 
     Raises:
-        ConfigError: a side is no multiple of what the network needs, or packages of the extra ``export`` are missing.
+        ConfigError: a side is not a multiple of what the network needs, or the extra ``export`` is not installed.
     """
     require("onnx", "onnxscript")
     images = example_images(network, image_size)
@@ -66,7 +67,7 @@ def export_onnx(
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what the exporter says of its progress, and of others' code that it uses."""
+    """Silence what the exporter prints about its progress and the warnings of the code that it uses."""
     logger = logging.getLogger("onnx_ir")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -81,12 +82,13 @@ def _quietly() -> Iterator[None]:
 def check_onnx(
     path: str | Path, network: Network, images: Tensor, settings: DetectionSettings | None = None
 ) -> dict[str, float]:
-    """How far onnxruntime on a file of :func:`export_onnx` is from the network itself, for one image [1, 3, H, W].
+    """How far onnxruntime with a file of :func:`export_onnx` is from the network itself for one image [1, 3, H, W].
 
     Returns:
-        For a classifier the largest difference of ``logits`` and ``probabilities``. Otherwise ``count``: how many
-        detections the detector finds; ``missing``: how many of either have no counterpart of the same class whose box
-        lies within a pixel; and over the others the largest difference of ``boxes`` (pixels), ``scores`` and ``masks``.
+        For a classifier, the largest difference of ``logits`` and of ``probabilities``. For a detector, ``count`` is
+        the number of its detections, and ``missing`` is how many detections of either side have no counterpart: none of
+        the same class whose box lies within a pixel. For the others there is the largest difference of ``boxes`` (in
+        pixels), ``scores`` and ``masks``.
 
     Raises:
         ConfigError: packages of the extra ``export`` are missing.
@@ -105,7 +107,7 @@ def check_onnx(
 
 
 def _compare(found: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, float]:
-    """Pairs of detections: of the same class, and nearest."""
+    """Compare each detection found with the nearest expected one of the same class."""
     count = int(found["count"])
     found = {name: found[name][:count] for name in expected}
     apart = (found["boxes"][:, None] - expected["boxes"][None]).abs().amax(2)
@@ -124,7 +126,7 @@ def _largest(differences: Tensor) -> float:
 
 
 def require(*packages: str) -> None:
-    """Packages of the extra ``export`` must be there.
+    """Check that packages of the extra ``export`` are installed.
 
     Raises:
         ConfigError: a package is not installed; the sentence says how to install it.
@@ -132,6 +134,6 @@ def require(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"ONNX needs {' and '.join(missing)}, which is not installed; "
-            f"pip install 'spinenet-search[export]' brings all of it."
+            f"ONNX needs {' and '.join(missing)}, which must be installed; "
+            f"pip install 'spinenet-search[export]' does that."
         )

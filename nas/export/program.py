@@ -21,33 +21,33 @@ def export_program(network: Network, image_size: int | Size, path: str | Path) -
 
     Args:
         image_size: a side in pixels, or (height, width).
-        path: of the file; its name ends in ``.pt2`` by custom.
+        path: path of the file, whose name usually ends in ``.pt2``.
 
     Raises:
-        ConfigError: a side is no multiple of what the network needs.
+        ConfigError: a side is not a multiple of what the network needs.
     """
     images = example_images(network, image_size)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with in_evaluation(network):
         program = torch.export.export(network, (images,))
-    with warnings.catch_warnings():  # of weights that are stored channels-last; they are whole all the same
+    with warnings.catch_warnings():  # about weights that are stored channels-last, which are complete all the same
         warnings.filterwarnings("ignore", "No complete tensor found")
         torch.export.save(program, path)
 
 
 def check_program(path: str | Path, network: Network, images: Tensor) -> float:
-    """Largest difference between raw outputs of a program and the network's, for one image [1, 3, H, W]."""
+    """Largest difference between the raw outputs of a program and of the network for one image [1, 3, H, W]."""
     program = torch.export.load(path).module()
     with in_evaluation(network):
         return largest_difference(program(images), network(images))
 
 
 def largest_difference(first: Any, second: Any) -> float:
-    """Between the tensors of two raw outputs of the same shape.
+    """Largest difference between the tensors of two raw outputs that hold the same maps.
 
     Raises:
-        ValueError: they do not hold the same things.
+        ValueError: they do not hold the same maps.
     """
     ours, theirs = tree_flatten_with_path(first)[0], tree_flatten_with_path(second)[0]
     if [key for key, _ in ours] != [key for key, _ in theirs]:
@@ -57,10 +57,10 @@ def largest_difference(first: Any, second: Any) -> float:
 
 
 def example_images(network: Network, image_size: int | Size) -> Tensor:
-    """Images [1, 3, H, W] of zeros where the network's weights are, of a size that it can take.
+    """An image [1, 3, H, W] of zeros on the device of the network's weights.
 
     Raises:
-        ConfigError: a side is no multiple of what the network needs.
+        ConfigError: a side is not a multiple of what the network needs.
     """
     size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     check_image_size(size, network.backbone.multiple)

@@ -18,11 +18,11 @@ SAME_GRAPH = {
     "spinenet-mobile-49xs": "spinenet-mobile-49",
     "spinenet-mobile-49s": "spinenet-mobile-49",
 }
-"""Published networks that are another one's graph, scaled."""
+"""Published networks that are scaled versions of another one, and so have its graph."""
 
 
 def graph_name(name: str) -> str:
-    """Name of the architecture file that a published network's graph is in."""
+    """The name of the architecture file that holds a published network's graph."""
     return SAME_GRAPH.get(name, name)
 
 
@@ -35,7 +35,7 @@ def load(name_or_file: str | Path) -> Architecture:
     """A published architecture by name, or the architecture in a JSON file.
 
     Raises:
-        ArchitectureError: no such name and no such file, or the file holds no valid architecture.
+        ArchitectureError: there is no such name and no such file, or the file holds no valid architecture.
     """
     text = str(name_or_file)
     name = graph_name(text)

@@ -60,25 +60,25 @@ class TestPaths:
     def test_missing_index(self, tmp_path: Path) -> None:
         files(tmp_path, "ckpt.data-00000-of-00001")
         for name in ("ckpt", "ckpt.index", "ckpt.data-00000-of-00001"):
-            assert "half of it is missing, ckpt.index; it belongs beside ckpt.data-00000" in refused(tmp_path / name)
+            assert "ckpt.index is missing; it must lie beside ckpt.data-00000" in refused(tmp_path / name)
 
     def test_missing_data(self, tmp_path: Path) -> None:
         files(tmp_path, "ckpt-5.index")
         for name in ("ckpt-5", "ckpt-5.index", ""):
-            assert "half of it is missing, ckpt-5.data-*; it belongs beside ckpt-5.index" in refused(tmp_path / name)
+            assert "ckpt-5.data-* is missing; it must lie beside ckpt-5.index" in refused(tmp_path / name)
 
     def test_missing_part_of_the_data(self, tmp_path: Path) -> None:
         files(tmp_path, "ckpt.index", "ckpt.data-00000-of-00002")
         assert "1 of its 2 data files are there" in refused(tmp_path / "ckpt")
 
     def test_a_folder_with_none_or_two(self, tmp_path: Path) -> None:
-        assert "a folder with 0 index files (none)" in refused(tmp_path)
+        assert "the folder has 0 index files (none)" in refused(tmp_path)
         files(tmp_path, "a.index", "a.data-00000-of-00001", "b.index", "b.data-00000-of-00001")
-        assert "a folder with 2 index files (a.index, b.index); name one of them" in refused(tmp_path)
+        assert "the folder has 2 index files (a.index, b.index); name one of them" in refused(tmp_path)
 
     def test_another_checkpoint_with_a_longer_name_does_not_count(self, tmp_path: Path) -> None:
         files(tmp_path, "ckpt-1.index", "ckpt-10.index", "ckpt-10.data-00000-of-00001")
-        assert "half of it is missing, ckpt-1.data-*" in refused(tmp_path / "ckpt-1")
+        assert "ckpt-1.data-* is missing" in refused(tmp_path / "ckpt-1")
 
     def test_tensorflow_is_missing(self, tmp_path: Path) -> None:
         files(tmp_path, "model.ckpt-0.index", "model.ckpt-0.data-00000-of-00001")
@@ -262,5 +262,5 @@ def test_a_broken_or_missing_pytorch_file(tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
     torch.save({"state_dict": {"a": torch.zeros(1000)}}, path)
     path.write_bytes(path.read_bytes()[:-600])
-    with pytest.raises(ConfigError, match="it is no PyTorch file of tensors alone"):
+    with pytest.raises(ConfigError, match="it is not a PyTorch file of tensors and plain values"):
         read_torch(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -60,3 +62,10 @@ def test_decoding_with_the_last_pixel_counted_in() -> None:
     found = decode(code, anchor, (100, 100), inclusive=True)[0]
     assert found.tolist() == pytest.approx([float(value) for value in expected])
     assert decode(code, anchor, (20, 30), inclusive=True)[0].tolist()[2:] == [29, 19]
+
+
+def test_decoded_boxes_count_their_last_pixel() -> None:
+    # Around an anchor of pixels 8 to 15: 8 wide, centre 11.5; moved by half of that and made twice as wide.
+    anchors = torch.tensor([[11.5, 11.5, 7.0, 7.0]])
+    codes = torch.tensor([[0.0, 0.5, 0.0, float(math.log(2))]])
+    torch.testing.assert_close(decode(codes, anchors, (64, 64), True), torch.tensor([[8.0, 8.0, 23.0, 15.0]]))

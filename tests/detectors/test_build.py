@@ -48,10 +48,6 @@ def test_what_cannot_be_built_is_said(arguments: dict[str, object], error: type[
         build_detector(**arguments)  # type: ignore[arg-type]
 
 
-def test_r0_sp53_merges_node_11_into_13() -> None:
-    assert search_spaces.load("r0-sp53").merge_edges == ((11, 13),)
-
-
 def test_a_name_brings_the_scaling_of_its_head() -> None:
     with torch.device("meta"):
         small = build_detector("spinenet-49s", head="mask_rcnn")

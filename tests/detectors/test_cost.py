@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
-from nas.detectors import PROXY, build_detector, cost
+from nas.detectors import PROXY, MaskRCNN, build_detector, cost
+from nas.detectors.build import load_published
 from nas.detectors.layers import ConvNorm
 from search_spaces.errors import ConfigError
 
@@ -34,6 +37,24 @@ CLASSIFIERS = [
     ("spinenet-96", 36_520_233, 5.7233),
     ("spinenet-143", 60_504_873, 9.0866),
     ("spinenet-190", 127_101_177, 19.1113),
+]
+
+
+# the same with Mask R-CNN: name, image size, trainable parameters, multiply-adds of TensorFlow's profiler / 2 (G)
+MASK_RCNN = [
+    ("spinenet-49s", 640, 13_946_608, 59.755),
+    ("spinenet-49", 640, 40_753_521, 215.533),
+    ("spinenet-96", 1024, 55_185_009, 314.319),
+    ("spinenet-143", 1280, 79_169_649, 497.958),
+    ("spinenet-190", 1536, 168_210_497, 1683.791),
+    ("r50-fpn", 640, 46_367_089, 259.088),
+]
+
+# name, depth of the region proposal network, parameters of that, of the box head and of the mask head
+MASK_RCNN_HEADS = [
+    ("spinenet-49s", 1, (150_799, 4_037_575, 669_019)),
+    ("spinenet-49", 1, (596_495, 15_676_871, 2_648_667)),
+    ("spinenet-190", 7, (9_767_439, 29_477_191, 10_366_171)),
 ]
 
 
@@ -67,12 +88,40 @@ def test_published_sizes_as_classifiers(name: str, trainable: int, giga: float |
     assert giga is None or found.multiply_adds == pytest.approx(giga * 1e9, rel=0.005)
 
 
-@pytest.mark.parametrize("name", ["spinenet-49", "spinenet-mobile-49", "r50-fpn"])
-def test_parts_add_up_to_the_parameters_there_are(name: str) -> None:
+@pytest.mark.parametrize(("name", "size", "trainable", "giga"), MASK_RCNN)
+def test_published_sizes_with_mask_rcnn(name: str, size: int, trainable: int, giga: float) -> None:
     with torch.device("meta"):
-        detector = build_detector(name)
+        found = cost(build_detector(name, head="mask_rcnn"), size)
+    assert found.params_trainable == trainable
+    assert found.multiply_adds == pytest.approx(giga * 1e9, rel=0.005)
+
+
+@pytest.mark.parametrize(("name", "rpn_depth", "expected"), MASK_RCNN_HEADS)
+def test_sizes_of_mask_rcnns_heads(name: str, rpn_depth: int, expected: tuple[int, ...]) -> None:
+    architecture, scaling = load_published(name, "mask_rcnn")
+    with torch.device("meta"):
+        detector = build_detector(architecture, dataclasses.replace(scaling, rpn_depth=rpn_depth), "mask_rcnn")
+    assert isinstance(detector, MaskRCNN)
+    parts = (detector.rpn, detector.box_head, detector.mask_head)
+    assert tuple(sum(x.numel() for x in part.parameters()) for part in parts) == expected
+
+
+def test_spinenet_190_with_mask_rcnn_as_its_configuration_was_released() -> None:
+    architecture, scaling = load_published("spinenet-190", "mask_rcnn")
+    with torch.device("meta"):
+        found = cost(build_detector(architecture, dataclasses.replace(scaling, rpn_depth=7), "mask_rcnn"), 1536)
+    assert found.params_trainable == 176_198_465
+    assert found.multiply_adds == pytest.approx(2074.844e9, rel=0.005)
+
+
+@pytest.mark.parametrize("head", ["retinanet", "mask_rcnn", "classifier"])
+@pytest.mark.parametrize("name", ["spinenet-49", "spinenet-mobile-49", "r50-fpn"])
+def test_parts_add_up_to_the_parameters_there_are(name: str, head: str) -> None:
+    with torch.device("meta"):
+        detector = build_detector(name, head=head, classes=5)
     found = cost(detector, (256, 384))
     assert found.params_trainable == sum(parameter.numel() for parameter in detector.parameters())
+    assert found.params_batch_norm_statistics == sum(buffer.numel() for buffer in detector.buffers())
     assert found.multiply_adds == sum(block.multiply_adds for block in found.blocks)
     assert all(block.activation_bytes > 0 for block in found.blocks)
     names = [block.name for block in found.blocks]

@@ -210,7 +210,7 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["proxy=full/thesis.yaml"], "proxy file full/thesis.yaml: there is no such file"),
         (["space=full/thesis.txt"], "or give a file of your own: space=FILE.yaml"),
         (["proxy=default", "proxy.steps=abc"], "proxy.steps is 'abc'; it must be an integer or null"),
-        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it lies in 0 to 1"),
+        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it must lie between 0 and 1"),
         (["space.stem=[2]"], "parents_per_block is 2"),
         (["proxy.noise=-1"], "noise is -1"),
         (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),

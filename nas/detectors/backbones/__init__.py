@@ -17,14 +17,14 @@ BACKBONES: Mapping[str, Callable[[Architecture, Scaling], Backbone]] = {
     MOBILE: ScalePermuted,
     RESNET_FPN: ResNetFPN,
 }
-"""Family -> the class of its backbones."""
+"""Family -> class of its backbones."""
 
 
 def build_backbone(architecture: Architecture, scaling: Scaling) -> Backbone:
     """The backbone of an architecture, randomly initialised.
 
     Raises:
-        ConfigError: the scaling leaves a block without a channel.
+        ConfigError: the scaling leaves a block without channels.
     """
     return BACKBONES[architecture.family](architecture, scaling)
 

@@ -1,12 +1,12 @@
-"""Cross-scale connections: how a feature map comes to another level's size and channels (SpineNet, section 3.2).
+"""Cross-scale connections: how a feature map gets the size and channels of another level (SpineNet, section 3.2).
 
 A connection narrows its parent with a 1x1 convolution, changes the resolution (down: a 3x3 convolution of stride 2 and,
 for more than a factor of 2, max-pooling; up: nearest neighbour), and widens to the target's channels with a 1x1
-convolution without activation. All connections of one parent narrow and go down together, in one convolution each
-(:class:`FanOut`); the pooling is each connection's own (:class:`Pooling`).
+convolution without activation. All connections of one parent share one convolution that narrows and one that goes down
+(:class:`FanOut`); each connection has its own pooling (:class:`Pooling`).
 
-A connection of the mobile family has no narrow end (:class:`PassOn`) and goes down by depthwise convolutions alone
-(:class:`DepthwiseDown`; appendix A). Padding and pooling follow the scaling's convention.
+A connection of the mobile family does not narrow its parent (:class:`PassOn`) and goes down by depthwise convolutions
+alone (:class:`DepthwiseDown`; appendix A). Padding and pooling follow the scaling's convention.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class FanOut(nn.Module):
     """The narrow end of all connections that leave one parent.
 
     Attributes:
-        targets: node indices in the order of the channels, those at coarser levels first.
+        targets: node indices in the order of the channels; those at coarser levels come first.
         lower: how many of them are at coarser levels.
     """
 
@@ -53,7 +53,7 @@ class FanOut(nn.Module):
         )
 
     def parts(self, target: int, name: str, level: int | None, image_size: Size) -> Iterator[Part]:
-        """One connection's share of the convolutions, as a part of what ``name`` and ``level`` say."""
+        """One connection's share of the convolutions, as parts called ``name`` at ``level``."""
         for part in self.narrow.parts(name, level, image_size):
             yield replace(part, share=len(self.targets))
         if self.down is not None and self.targets.index(target) < self.lower:
@@ -61,25 +61,23 @@ class FanOut(nn.Module):
                 yield replace(part, share=self.lower)
 
     def roles(self, parent: int, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every connection's rows of the convolutions; ``parent`` is the node that they leave, ``key`` the layer's."""
+        """Every connection's rows of the convolutions; ``parent`` is the node they leave, ``key`` the layer's name."""
         for at, target in enumerate(self.targets):
-            role, rows = (
-                Role("connection", "narrow", node=target, parent=parent),
-                (at * self.width, (at + 1) * self.width),
-            )
+            role = Role("connection", "narrow", node=target, parent=parent)
+            rows = at * self.width, (at + 1) * self.width
             yield from self.narrow.roles(role, f"{key}.narrow", *rows)
             if self.down is not None and at < self.lower:
                 yield from self.down.roles(replace(role, layer="down"), f"{key}.down", *rows)
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """[B, C, h, w] -> {target: [B, narrow, h, w], or half that size on the way to a coarser level}."""
+        """[B, C, h, w] -> {target: [B, narrow, h, w]}; on the way to a coarser level h and w are halved."""
         going_down, *rest = self.narrow(x).split(self.channels, dim=1)
         halves = self.down(going_down).chunk(self.lower, dim=1) if self.down is not None else ()
         return dict(zip(self.targets, (*halves, *rest)))
 
 
 class PassOn(nn.Module):
-    """In the place of a :class:`FanOut` where nothing is narrowed: every connection gets the parent's output."""
+    """Stands in for a :class:`FanOut` where nothing is narrowed: every connection gets the parent's output."""
 
     def __init__(
         self, source: BlockSpec, targets: Mapping[int, BlockSpec], channels_in: int, narrow: int, scaling: Scaling
@@ -96,12 +94,12 @@ class PassOn(nn.Module):
         yield from ()
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """[B, C, h, w] -> {target: the same}."""
+        """[B, C, h, w] -> {target: the same map}."""
         return dict.fromkeys(self.targets, x)
 
 
 class Pooling(nn.Module):
-    """What is left of the way down after a :class:`FanOut`: max-pooling, without weights."""
+    """The rest of the way down after a :class:`FanOut`: max-pooling, without weights."""
 
     def __init__(self, source: BlockSpec, target: BlockSpec, channels: int, scaling: Scaling) -> None:
         super().__init__()
@@ -116,7 +114,7 @@ class Pooling(nn.Module):
         yield from ()
 
     def forward(self, x: Tensor, source_size: Size, size: Size) -> Tensor:
-        """What the fan-out made of a map of ``source_size`` [B, C, h, w] -> [B, C, *size], if the way leads down."""
+        """What the fan-out made of a map of ``source_size``, [B, C, h, w] -> [B, C, *size] if the way leads down."""
         is_halved = (x.shape[2], x.shape[3]) != source_size
         return pool_to(x, source_size, size, self.convention) if is_halved else x
 
@@ -129,13 +127,13 @@ class DepthwiseDown(nn.Sequential):
         super().__init__(*(depthwise_conv(channels, level, scaling, stride=2) for level in levels))
 
     def parts(self, name: str, level: int | None, image_size: Size) -> Iterator[Part]:
-        """The convolutions, as parts of what ``name`` and ``level`` say."""
+        """The convolutions, as parts called ``name`` at ``level``."""
         layers: Iterator[Any] = self.children()
         for layer in layers:
             yield from layer.parts(name, level, image_size)
 
     def roles(self, role: Role, key: str) -> Iterator[tuple[Role, Weight]]:
-        """The convolutions by role; ``role`` is the connection's, ``key`` the layer's own."""
+        """The convolutions by role; ``role`` is the connection's, ``key`` the layer's name."""
         layers: Iterator[Any] = self.children()
         for index, layer in enumerate(layers):
             yield from layer.roles(replace(role, layer="down", index=index), f"{key}.{index}")
@@ -149,8 +147,8 @@ class DepthwiseDown(nn.Sequential):
 def widen_to(x: Tensor, size: Size, widen: nn.Module) -> Tensor:
     """The wide end of a connection: a map [B, C, h, w] at ``size`` with the channels that ``widen`` gives it.
 
-    A whole-numbered up-sampling comes after the 1x1 convolution and its normalisation: the result is the same, and
-    the work is less by the square of the factor.
+    Up-sampling by a whole factor comes after the 1x1 convolution and its normalisation. The result is the same, and
+    the convolution costs less by the square of the factor.
     """
     height, width = x.shape[2], x.shape[3]
     if size[0] % height == 0 and size[1] % width == 0:

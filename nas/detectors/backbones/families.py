@@ -29,13 +29,13 @@ class Family:
     Attributes:
         name: as :attr:`search_spaces.Architecture.family` gives it.
         widths: level -> width of a block at ``Scaling.width`` 1.
-        default: the published detector whose scaling an architecture takes if none is given.
+        default: the published detector whose scaling an architecture gets if none is given.
         stem: (channels, scaling) -> the convolutions in front of the first block.
-        stem_channels: scaling -> their channels.
-        stem_width_level: level of ``widths`` that the stem's channels follow; None where they follow none.
-        drop_rate: (index, architecture, scaling) -> stochastic depth's rate in the blocks of a node.
+        stem_channels: scaling -> channels of those convolutions.
+        drop_rate: (index, architecture, scaling) -> rate of stochastic depth in the blocks of a node.
+        stem_width_level: entry of ``widths`` that the stem's channels follow; None: they follow none.
         narrows: whether a connection narrows its input by the scaling's alpha.
-        whole_factors: whether connections resample by whole factors only, whatever the convention.
+        whole_factors: whether connections resample by whole factors only, whatever the convention is.
         fan_out: (source, {target: node}, channels, narrowed channels, scaling) -> what a node sends its targets.
         down: (source, target, channels, scaling) -> what takes a connection down to the target's level.
     """
@@ -53,11 +53,11 @@ class Family:
     down: Callable[[BlockSpec, BlockSpec, int, Scaling], nn.Module] = Pooling
 
     def width(self, level: int, scaling: Scaling) -> int:
-        """Width of a block: channels of its inner 3x3 convolutions, or of an inverted bottleneck's ends."""
+        """Width of a block: channels of its inner 3x3 convolutions, or of both ends of an inverted bottleneck."""
         return int(self.widths[level] * scaling.width)
 
     def channels(self, node: BlockSpec, scaling: Scaling) -> int:
-        """Channels of a block's output; a level of a feature pyramid has the endpoints'."""
+        """Channels of a block's output; a level of a feature pyramid has as many as an endpoint."""
         expansion = BLOCK_TYPES[node.block_type].expansion
         return self.width(node.level, scaling) * expansion if expansion else scaling.endpoints
 
@@ -66,7 +66,7 @@ class Family:
         return int(self.width(level, scaling) * (scaling.alpha if self.narrows else 1))
 
     def resolved(self, scaling: Scaling) -> dict[str, Any]:
-        """Widths and expansions as numbers, by name, JSON-ready."""
+        """Widths and expansions as numbers, by name, JSON-serialisable."""
         return {
             "family": self.name,
             "stem_channels": self.stem_channels(scaling),
@@ -75,10 +75,10 @@ class Family:
         }
 
     def check_widths(self, levels: Iterable[int], scaling: Scaling) -> None:
-        """A block at each of ``levels`` must keep a channel, narrowed connections and the stem included.
+        """Check that blocks at ``levels``, their narrowed connections and the stem keep at least one channel.
 
         Raises:
-            ConfigError: it keeps none; the sentence names the level.
+            ConfigError: no channel is left; the sentence names the level.
         """
         stem = () if self.stem_width_level is None else (self.stem_width_level,)
         for level in sorted({*levels, *stem}):
@@ -91,7 +91,7 @@ class Family:
 
 
 def _fixed_channels(scaling: Scaling) -> int:
-    """SpineNet's stem has 64 channels whatever the width."""
+    """SpineNet's stem has 64 channels, whatever the width is."""
     return STEM_CHANNELS
 
 
@@ -105,14 +105,14 @@ def _resnet_channels(scaling: Scaling) -> int:
 
 
 def _rising_by_block(index: int, architecture: Architecture, scaling: Scaling) -> float:
-    """Stochastic depth's rate rises from block to block of the scale-permuted network."""
+    """The rate of stochastic depth rises from block to block of the scale-permuted network."""
     position = max(index - len(architecture.stem) + 1, 0)
     extra = CONVENTIONS[scaling.convention].stochastic_depth_extra
     return scaling.stochastic_depth * position / (len(architecture.blocks) + extra)
 
 
 def _rising_by_level(index: int, architecture: Architecture, scaling: Scaling) -> float:
-    """Stochastic depth's rate rises from level to level of a ResNet."""
+    """The rate of stochastic depth rises from level to level of a ResNet."""
     return scaling.stochastic_depth * architecture.nodes[index].level / 5
 
 

@@ -1,4 +1,4 @@
-"""ResNet with a feature pyramid (arXiv 1612.03144), its coarser levels as RetinaNet has them: the baselines."""
+"""ResNet with a feature pyramid (arXiv 1612.03144) and the coarser levels that RetinaNet adds: the baselines."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nas.detectors.sizes import Size, check_image_size, count_positions
 from search_spaces.architecture import Architecture
 
 CONVOLUTIONS = {"lateral": "laterals", "smooth": "smooths", "coarser": "coarsers"}
-"""Layer of a pyramid's role -> submodule."""
+"""Layer in a pyramid's role -> name of the submodule."""
 
 
 class ResNetFPN(Backbone):
-    """The stem's blocks, a chain, and a feature pyramid over the last one of each level.
+    """A chain of blocks, the stem, and a feature pyramid over the last block of each level.
 
     Submodules: ``groups`` (the blocks, by node) and ``pyramid``.
     """
@@ -50,7 +50,7 @@ class ResNetFPN(Backbone):
         """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}.
 
         Raises:
-            ConfigError: a side is no multiple of the stride of the stem's coarsest level.
+            ConfigError: a side is not a multiple of the stride of the stem's coarsest level.
         """
         check_image_size((images.shape[2], images.shape[3]), self.multiple)
         features: list[Tensor] = []
@@ -71,7 +71,7 @@ class ResNetFPN(Backbone):
         yield from self.pyramid.parts(image_size)
 
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is what the backbone is called in the state dictionary."""
+        """Every tensor by its role; ``key`` is the name of the backbone in the state dictionary."""
         yield from self.stem.roles(Role("stem"), f"{key}.stem")
         groups: Iterator[tuple[str, Any]] = self.groups.named_children()
         for node, blocks in groups:
@@ -80,23 +80,26 @@ class ResNetFPN(Backbone):
         yield from self.pyramid.roles(f"{key}.pyramid")
 
     def resolved(self) -> dict[str, Any]:
-        """The family's widths, as numbers, and what the sides of images must be multiples of."""
+        """The family's widths as numbers, and the number that the sides of images must be multiples of."""
         return self.numbers | {"image_multiple": self.multiple}
 
 
 class FeaturePyramid(nn.Module):
-    """Lateral 1x1 convolutions, nearest-neighbour top-down sums, a 3x3 convolution for each level; a strided 3x3
-    convolution for each level above the stem's; batch normalisation without activation at the end.
+    """A feature pyramid over the stem, and coarser levels above it.
 
-    Submodules by level: ``laterals``, ``smooths`` (the 3x3 convolutions of stride 1), ``coarsers`` (of stride 2),
+    At the stem's levels there are lateral 1x1 convolutions, top-down sums with nearest-neighbour up-sampling, and a 3x3
+    convolution. Each level above the stem's comes from the one below by a 3x3 convolution of stride 2. Batch
+    normalisation without activation ends every level.
+
+    Submodules by level: ``laterals``, ``smooths`` (the 3x3 convolutions of stride 1), ``coarsers`` (those of stride 2),
     ``norms``.
 
     Attributes:
-        sources: level -> index of the stem's block that it is made from.
+        sources: level -> index of the stem's block that the level is made from.
     """
 
     def __init__(self, architecture: Architecture, channels: list[int], scaling: Scaling) -> None:
-        """``channels``: of each of the stem's blocks."""
+        """``channels``: output channels of each block of the stem."""
         super().__init__()
         nodes, first = architecture.nodes, len(architecture.stem)
         convention = CONVENTIONS[scaling.convention]
@@ -125,7 +128,7 @@ class FeaturePyramid(nn.Module):
             yield Part(f"pyramid {level}", int(level), (*layers, self.norms[level]), positions)
 
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is the pyramid's own."""
+        """Every tensor by its role; ``key`` is the pyramid's name."""
         for layer, modules in self._convolutions().items():
             for level in modules:
                 role, own = Role("pyramid", layer, level=int(level)), f"{key}.{CONVOLUTIONS[layer]}.{level}"
@@ -156,7 +159,7 @@ class FeaturePyramid(nn.Module):
 
 
 def _convolution(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution with bias; of stride 2 it leaves the padding to its caller."""
+    """A convolution with bias; with stride 2 it leaves the padding to its caller."""
     convolution = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2 if stride == 1 else 0)
     initialise_kernel(convolution.weight)
     assert convolution.bias is not None

@@ -1,4 +1,4 @@
-"""The backbone: stem network, scale-permuted network, endpoints (SpineNet, section 3)."""
+"""The backbone of a scale-permuted network: stem network, blocks and connections, endpoints (SpineNet, section 3)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Step:
     """What happens at one node, read off the architecture once.
 
     Attributes:
-        index: of the node.
+        index: index of the node.
         node: the block itself.
         parents: (index, level) of each parent; none in the stem.
-        merged: indices of the nodes whose outputs are added (merge edges).
-        channels: of its output.
-        stride: of its first block; 2 where the stem goes down a level.
+        merged: indices of the nodes whose outputs are added to it (merge edges).
+        channels: channels of its output.
+        stride: stride of its first block; 2 where the stem goes down a level.
         targets: the nodes that its connections lead to, by index.
     """
 
@@ -68,7 +68,7 @@ class ScalePermuted(Backbone):
 
     Submodules by node: ``groups`` (the blocks) and ``fan_outs`` (what a node sends its targets); by connection
     (:func:`connection_key`): ``downs`` (what takes it down) and ``widens`` (its wide end); by level: ``endpoints``.
-    What the fan-outs, the ways down and the stem are made of is the family's choice.
+    The family decides what the fan-outs, the ways down and the stem are made of.
     """
 
     def __init__(self, architecture: Architecture, scaling: Scaling) -> None:
@@ -90,11 +90,8 @@ class ScalePermuted(Backbone):
             if step.parents:
                 self._add_connections(step, family, scaling)
                 channels = step.channels
-            width, drop_rate = (
-                family.width(step.node.level, scaling),
-                family.drop_rate(step.index, architecture, scaling),
-            )
-            name = str(step.index)
+            name, width = str(step.index), family.width(step.node.level, scaling)
+            drop_rate = family.drop_rate(step.index, architecture, scaling)
             self.groups[name] = block_group(step.node, channels, width, scaling, drop_rate, step.stride)
             channels = step.channels
             if step.targets:
@@ -116,7 +113,7 @@ class ScalePermuted(Backbone):
         """Images [B, 3, H, W] -> {level: [B, endpoints, ceil(H / 2**level), ceil(W / 2**level)]}.
 
         Raises:
-            ConfigError: a side is no multiple of what the architecture and its convention need.
+            ConfigError: a side is not a multiple of what the architecture and its convention need.
         """
         image_size = (images.shape[2], images.shape[3])
         check_image_size(image_size, self.multiple)
@@ -136,7 +133,7 @@ class ScalePermuted(Backbone):
     def _merge(
         self, step: Step, image_size: Size, sent: dict[int, dict[int, Tensor]], features: dict[int, Tensor]
     ) -> Tensor:
-        """The input of a block: the sum over its parents and over the nodes merged into it, activated."""
+        """The input of a block: the activated sum over its parents and the nodes that are merged into it."""
         size = feature_size(image_size, step.node.level)
         maps = []
         for parent, level in step.parents:
@@ -149,7 +146,7 @@ class ScalePermuted(Backbone):
         return activate(total, self.activation)
 
     def parts(self, image_size: Size) -> Iterator[Part]:
-        """The stem's convolution, each node's connections and block, the endpoints."""
+        """The stem's convolution, the connections and blocks of each node, the endpoints."""
         yield from self.stem.parts("stem convolution", 1, image_size)
         for step in self.steps:
             yield from self._connection_parts(step, image_size)
@@ -172,7 +169,7 @@ class ScalePermuted(Backbone):
             yield from widen.parts(name, level, image_size)
 
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is what the backbone is called in the state dictionary."""
+        """Every tensor by its role; ``key`` is the name of the backbone in the state dictionary."""
         yield from self.stem.roles(Role("stem"), f"{key}.stem")
         for step in self.steps:
             blocks: Any = self.groups[str(step.index)]
@@ -189,7 +186,7 @@ class ScalePermuted(Backbone):
             yield from endpoint.roles(Role("endpoint", level=int(level)), f"{key}.endpoints.{level}")
 
     def resolved(self) -> dict[str, Any]:
-        """The family's widths, as numbers, and what the sides of images must be multiples of."""
+        """The family's widths as numbers, and the number that the sides of images must be multiples of."""
         return self.numbers | {"image_multiple": self.multiple}
 
     def _connection_roles(self, parent: int, index: int, key: str) -> Iterator[tuple[Role, Weight]]:
@@ -201,5 +198,5 @@ class ScalePermuted(Backbone):
 
 
 def connection_key(parent: int, index: int) -> str:
-    """What the connection from one node to another is called among the submodules."""
+    """The name of the connection from one node to another among the submodules."""
     return f"{parent}-{index}"

@@ -16,7 +16,7 @@ STEM_LEVEL = 1
 
 
 class Stem(nn.Module):
-    """7x7 convolution of stride 2 and 3x3 max-pooling of stride 2."""
+    """A 7x7 convolution of stride 2 and 3x3 max-pooling of stride 2."""
 
     def __init__(self, channels: int, scaling: Scaling) -> None:
         super().__init__()
@@ -25,21 +25,21 @@ class Stem(nn.Module):
         self.same_pooling = CONVENTIONS[scaling.convention].same_pooling
 
     def parts(self, name: str, level: int | None, image_size: Size) -> Iterator[Part]:
-        """The convolution, as a part of what ``name`` and ``level`` say."""
+        """The convolution, as a part called ``name`` at ``level``."""
         yield from self.conv.parts(name, level, image_size)
 
     def roles(self, role: Role, key: str) -> Iterator[tuple[Role, Weight]]:
-        """The convolution's tensors by role; ``key`` is the stem's own."""
+        """The convolution's tensors by role; ``key`` is the stem's name."""
         yield from self.conv.roles(role, f"{key}.conv")
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] -> [B, channels, ceil(H / 4), ceil(W / 4)]."""
         x = self.conv(images)
-        if self.activation == "relu":  # monotone, so it may come after the pooling, on a quarter of the positions
+        if self.activation == "relu":  # it may follow the pooling, since it is monotone: a quarter of the work
             return activate(max_pool(x, (3, 3), (2, 2), self.same_pooling), self.activation)
         return max_pool(activate(x, self.activation), (3, 3), (2, 2), self.same_pooling)
 
 
 def mobile_stem(channels: int, scaling: Scaling) -> ConvNorm:
-    """3x3 convolution of stride 2: images [B, 3, H, W] -> [B, channels, ceil(H / 2), ceil(W / 2)]."""
+    """A 3x3 convolution of stride 2: images [B, 3, H, W] -> [B, channels, ceil(H / 2), ceil(W / 2)]."""
     return ConvNorm(3, channels, 3, STEM_LEVEL, scaling, stride=2, activation=scaling.activation)

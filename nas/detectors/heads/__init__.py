@@ -1,4 +1,4 @@
-"""What is made of a backbone's feature maps: boxes and classes, masks, the class of a whole image."""
+"""What networks make of a backbone's feature maps: boxes and classes, masks, the class of a whole image."""
 
 from nas.detectors.heads.classifier import Classifier
 from nas.detectors.heads.mask_rcnn import MaskRCNN

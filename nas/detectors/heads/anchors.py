@@ -11,7 +11,7 @@ from torch import Tensor
 from nas.detectors.convention import TPU, Convention
 from nas.detectors.sizes import Size
 
-OCTAVES = 3  # RetinaNet's anchors at a position: as many scales within an octave, each in every aspect ratio
+OCTAVES = 3  # scales within an octave; RetinaNet has anchors of each scale in every aspect ratio
 
 
 def anchor_boxes(
@@ -23,10 +23,10 @@ def anchor_boxes(
 ) -> Tensor:
     """All anchors of feature maps of known (level, (height, width)): [N, 4], centre y, centre x, height, width, pixels.
 
-    Order: level, row, column, octave scale, aspect ratio. An anchor is centred on its position; its side is
-    ``anchor_size * 2**level`` times the octave scale ``2**(i / octaves)``. The tensor is shared: do not write to it.
+    Their order is by level, row, column, octave scale, aspect ratio. An anchor is centred on its position, and its side
+    is ``anchor_size * 2**level`` times the octave scale ``2**(i / octaves)``. The tensor is shared: do not write to it.
     """
-    make = _anchor_boxes if torch.compiler.is_compiling() else _kept_anchor_boxes  # what is traced is not to be kept
+    make = _anchor_boxes if torch.compiler.is_compiling() else _kept_anchor_boxes  # what is traced must not be kept
     return make(feature_sizes, anchor_size, device, convention, octaves)
 
 
@@ -59,6 +59,6 @@ def _shapes_at(level: int, anchor_size: float, convention: Convention, octaves: 
     sides = torch.tensor(shapes) * (anchor_size * 2**level)
     if not convention.rounded_anchors:
         return torch.zeros(len(shapes), 2), sides
-    middle = (2**level - 1) / 2  # of a position's pixels, counted from 0
+    middle = (2**level - 1) / 2  # of the pixels of a position, counted from 0
     low, high = (middle - (sides - 1) / 2).round(), (middle + (sides - 1) / 2).round()
     return (low + high) / 2 - 2**level / 2, high - low

@@ -1,8 +1,8 @@
-"""Coarse levels of a feature pyramid side by side on one canvas, so that a shared convolution is one operator.
+"""The coarse levels of a feature pyramid side by side on one canvas, so that a shared convolution is one operator.
 
-Small maps cost an operator call each, whatever their size; the finest level is worth its own. Levels on a canvas are
-at least one empty position apart, and the empty positions are kept at zero, so a 3x3 convolution sees at each level's
-border the zeros that it would pad with.
+An operator call takes about the same time for every small map; only the finest level is worth a call of its own. Levels
+on a canvas are at least one empty position apart, and the empty positions stay zero. So at the border of each level a
+3x3 convolution sees the zeros that it would otherwise pad with.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from nas.detectors.sizes import Size
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each level lies on a canvas.
+    """Where the levels lie on a canvas.
 
     Attributes:
         sizes: (height, width) of each level.
         origins: (row, column) of each level's first position.
-        canvas: (height, width) of the whole.
+        canvas: (height, width) of the whole canvas.
     """
 
     sizes: tuple[Size, ...]
@@ -33,19 +33,19 @@ class Layout:
     canvas: Size
 
     def view(self, canvas: Tensor, at: int) -> Tensor:
-        """The part of a canvas [B, C, H, W] that belongs to level number ``at``: [B, C, h, w]."""
+        """The part [B, C, h, w] of a canvas [B, C, H, W] that belongs to level number ``at``."""
         (row, column), (height, width) = self.origins[at], self.sizes[at]
         return canvas[:, :, row : row + height, column : column + width]
 
 
 @lru_cache(maxsize=64)
 def plan_layouts(sizes: tuple[Size, ...]) -> tuple[Layout, ...]:
-    """One layout for the finest level alone, and one for all the others; ``sizes`` from fine to coarse."""
+    """One layout for the finest level alone and one for all others; ``sizes`` run from fine to coarse."""
     return tuple(_place(group) for group in (sizes[:1], sizes[1:]) if group)
 
 
 def _place(sizes: tuple[Size, ...]) -> Layout:
-    """Place the levels, finest first: each one's successors lie in turn to its right and below it."""
+    """Place the levels, finest first. What follows a level lies in turn to its right and below it."""
     origins, row, column = [], 0, 0
     for at, (height, width) in enumerate(sizes):
         origins.append((row, column))
@@ -55,7 +55,7 @@ def _place(sizes: tuple[Size, ...]) -> Layout:
 
 
 def lay_out(maps: Mapping[int, Tensor]) -> tuple[list[Tensor], tuple[Layout, ...]]:
-    """Maps {level: [B, C, h, w]}, fine to coarse, on canvases [B, C, H, W], and where each lies."""
+    """Put maps {level: [B, C, h, w]}, fine to coarse, on canvases [B, C, H, W]; and where each of them lies."""
     layouts = plan_layouts(tuple((x.shape[2], x.shape[3]) for x in maps.values()))
     remaining = iter(maps.values())
     return [to_canvas([next(remaining) for _ in layout.sizes], layout) for layout in layouts], layouts

@@ -17,14 +17,14 @@ from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
 from nas.detectors.sizes import Size
 
-BEST = 5  # classes that :meth:`Classifier.classify` names
+BEST = 5  # number of classes that :meth:`Classifier.classify` names
 
 
 class Classifier(Network):
-    """All of the backbone's maps at the finest one's resolution, averaged; global mean; a fully connected layer.
+    """Classifies a whole image. Class 0 is the background, so ImageNet has 1001 classes, as published.
 
-    Attributes:
-        classes: outputs; 1001 for ImageNet with the background, as published.
+    The backbone's maps are brought to the resolution of the finest one and averaged. Their mean over all positions goes
+    through a fully connected layer.
     """
 
     head_name = "classifier"
@@ -71,7 +71,7 @@ class Classifier(Network):
         return dict(zip(self.fixed_names, (raw["class"], raw["class"].softmax(1))))
 
     def head_resolved(self) -> dict[str, Any]:
-        """There are none."""
+        """The head needs no numbers."""
         return {}
 
     def head_parts(self, image_size: Size) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""Detections and regions in shapes that do not depend on the data, for torch.export and ONNX."""
+"""Detections and regions in tensors whose shapes do not depend on the data, for torch.export and ONNX."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def detections_fixed(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """What :func:`~nas.detectors.heads.postprocess.postprocess` finds in one image, in fixed shapes.
 
-    ``settings.candidates`` is here the number of candidates of all classes together. The result is another one only if
-    more pairs than that are above the score threshold and those left out would have been detections (a class crowded
-    out by others; or equals of the last candidate, which may be left out in any order), or if an IoU lies so near to
-    the limit that float32, all that ONNX's operator takes, decides otherwise (see :func:`suppress`).
+    Here ``settings.candidates`` is the number of candidates of all classes together. The result can differ in two cases
+    only. First, more (box, class) pairs than that may be above the score threshold, and those left out would have been
+    detections: other classes crowd them out, or their score equals that of the last candidate. Second, an IoU may be so
+    close to the limit that float32, the only type that ONNX's operator takes, decides otherwise (see :func:`suppress`).
 
     Args:
         class_logits: [N, K], class 0 the background.
@@ -41,7 +41,8 @@ def detections_fixed(
         inclusive: as in :func:`nas.detectors.boxes.decode`.
 
     Returns:
-        ``boxes`` [D, 4], ``scores`` [D], ``labels`` [D] with D = ``settings.detections``, zero from ``count`` [] on.
+        ``boxes`` [D, 4], ``scores`` [D], ``labels`` [D] and ``count`` [], with D =
+        ``settings.detections``; what follows the first ``count`` detections is zero.
     """
     pairs, logits = _best_pairs(class_logits[:, 1:].float(), settings.candidates)
 
@@ -59,9 +60,10 @@ def select_fixed(
     image_size: Size,
     settings: DetectionSettings,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """With fixed shapes :func:`~nas.detectors.heads.postprocess.select_detections`, whose arguments these are.
+    """:func:`~nas.detectors.heads.postprocess.select_detections` with fixed shapes and the same arguments.
 
-    Returns what :func:`detections_fixed` does.
+    Returns:
+        The same as :func:`detections_fixed`.
     """
     order = fixed_order(scores)
     scores = scores[order]
@@ -83,7 +85,7 @@ def select_fixed(
 def _best_pairs(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` largest of logits [N, K], as ascending flat indices and values.
 
-    They lie in the ``count`` rows with the largest maxima, so most rows are looked at once.
+    They lie in the ``count`` rows with the largest maxima, so most rows are read only once.
     """
     rows = logits.amax(1).topk(min(count, logits.shape[0])).indices.sort().values
     values = logits[rows].flatten()
@@ -93,16 +95,17 @@ def _best_pairs(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def fixed_order(scores: Tensor) -> Tensor:
-    """A stable descending sort [N] of scores [N] in 0 to 1: their first 46 binary places, then the earlier first.
+    """Indices [N] that sort scores [N] between 0 and 1 in descending order, the earlier of equals first.
 
-    ONNX has no stable sort, but integers that all differ have one order only.
+    Scores count as equal if their first 46 binary places are. ONNX has no stable sort, but integers that all differ
+    have only one order.
     """
     keys = (scores.double() * 2**46).long() * scores.shape[0] + places(scores) - 1
     return keys.topk(scores.shape[0]).indices
 
 
 def places(scores: Tensor) -> Tensor:
-    """N, ..., 2, 1."""
+    """The integers N, ..., 2, 1 for scores [N]."""
     return torch.arange(scores.shape[0], 0, -1, device=scores.device)
 
 
@@ -114,10 +117,10 @@ def proposals_fixed(
     settings: ProposalSettings,
     inclusive: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """:func:`nas.detectors.heads.rpn.propose` with fixed shapes; the arguments are its.
+    """:func:`nas.detectors.heads.rpn.propose` with fixed shapes and the same arguments.
 
     Returns:
-        Regions [R, 4], zero from some row on, and [R], 1 for a region, else 0.
+        Regions [R, 4], which are zero from some row on, and flags [R], 1 for a region and 0 otherwise.
     """
     boxes, ranked, groups = [], [], []
     for at, (logit, code, anchor) in enumerate(zip(logits, codes, anchors)):
@@ -162,8 +165,11 @@ def align_fixed(maps: Mapping[int, Tensor], boxes: Tensor, size: int, convention
 
 
 def _samples(first: Tensor, last: Tensor, length: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """In the middle of ``size`` bins from ``first`` to ``last`` [R]: positions before and after on an axis of
-    ``length`` [R], and the share of the latter, [R, size] each."""
+    """Where the middles of ``size`` bins from ``first`` to ``last`` [R] lie on an axis of ``length`` [R].
+
+    Returns:
+        The positions before and after each middle, and the share of the latter, [R, size] each.
+    """
     middles = (torch.arange(size, device=first.device, dtype=first.dtype) + 0.5) / size
     at = first[:, None] + middles * (last - first)[:, None]
     end = (length - 1)[:, None]

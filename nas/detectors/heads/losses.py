@@ -21,7 +21,9 @@ BOX_WEIGHT = 50.0
 def detection_loss(
     class_logits: Tensor, box_codes: Tensor, anchors: Tensor, targets: Sequence[Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Focal loss over the positives of the batch + 1, and ``BOX_WEIGHT`` times the Huber loss over 4 times that.
+    """The focal loss, and ``BOX_WEIGHT`` times the Huber loss.
+
+    The focal loss is divided by the number of positives in the batch plus 1, the Huber loss by 4 times that number.
 
     Args:
         class_logits: [B, N, K].
@@ -30,7 +32,7 @@ def detection_loss(
         targets: per image ``boxes`` [M, 4] (x1, y1, x2, y2 in pixels) and ``labels`` [M] in 1..K-1.
 
     Returns:
-        ``class`` and ``box``, scalars; their sum is what to minimise.
+        ``class`` and ``box``, scalars whose sum must be minimised.
     """
     with torch.no_grad():
         boxes, labels = pad_targets(targets)
@@ -50,17 +52,17 @@ def focal_loss(logits: Tensor, positives: tuple[Tensor, ...]) -> Tensor:
 
     Args:
         logits: any shape.
-        positives: index tensors, one for each dimension, of the logits whose target is 1; no two the same.
+        positives: indices of the logits whose target is 1, one tensor for each dimension; they must be distinct.
     """
     loss: Tensor = _FocalLoss.apply(logits, positives)
     return loss
 
 
 class _FocalLoss(torch.autograd.Function):
-    """Loss and gradient in one pass: nearly all targets are 0, so all are taken as 0 and the positives put right.
+    """Loss and gradient in one pass. Nearly all targets are 0: all are taken as 0, then the positives are corrected.
 
-    With p the probability of the wrong answer and q = -log(1 - p), the loss is weight p^gamma q and its derivative
-    by the logit of the wrong answer weight p^gamma (gamma (1 - p) q + p).
+    If p is the probability of the wrong answer and q = -log(1 - p), then the loss is weight p^gamma q, and its
+    derivative by the logit of the wrong answer is weight p^gamma (gamma (1 - p) q + p).
     """
 
     @staticmethod
@@ -79,7 +81,7 @@ class _FocalLoss(torch.autograd.Function):
 
 
 def _focal_terms(logits: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """Loss and derivative where the wrong answer has these logits."""
+    """Loss and derivative, both of the shape of ``logits``, which are those of the wrong answer."""
     p = logits.sigmoid()
     q = F.softplus(logits)
     power = p.pow(FOCAL_GAMMA - 1).mul_(weight)

@@ -1,4 +1,4 @@
-"""Mask R-CNN's training: which anchors and regions are sampled, and the five losses.
+"""How Mask R-CNN is trained: which anchors and regions are sampled, and the five losses.
 
 Numbers and normalisers are those of the TPU release (``configs/maskrcnn_config.py``, ``modeling/losses.py``,
 ``ops/target_ops.py``). Samples are drawn with torch's global generator.
@@ -35,7 +35,7 @@ class Regions:
     Attributes:
         boxes: [R, 4] xyxy pixels.
         labels: [R], 0 the background.
-        objects: [F] index of the object of each region of the foreground, the first F.
+        objects: [F], index of the object of each foreground region; these regions are the first F.
     """
 
     boxes: Tensor
@@ -48,7 +48,7 @@ class Regions:
 
 
 def sample_balanced(positive: Tensor, negative: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:
-    """Indices of at most ``count * share`` positives, and of as many negatives as bring the number to ``count``.
+    """Indices of at most ``count * share`` positives, and of enough negatives to make ``count`` in all.
 
     Args:
         positive, negative: masks [N].
@@ -67,14 +67,14 @@ def rpn_losses(
 ) -> dict[str, Tensor]:
     """Losses of the region proposal network.
 
-    ``rpn_class``: sigmoid cross-entropy over the sampled anchors, divided by ``RPN_SAMPLES`` an image. ``rpn_box``:
-    for each level the mean Huber loss over the codes of all positive anchors, summed over the levels.
+    ``rpn_class`` is the sigmoid cross-entropy over the sampled anchors, divided by ``RPN_SAMPLES`` per image.
+    ``rpn_box`` is the mean Huber loss over the codes of all positive anchors of a level, summed over the levels.
 
     Args:
         logits: [B, N].
         codes: [B, N, 4], ty, tx, th, tw.
         anchors: [N, 4] in centre form, pixels.
-        level_sizes: how many of the N belong to each level.
+        level_sizes: how many of the N anchors belong to each level.
         targets: per image ``boxes`` [M, 4] (xyxy pixels) and ``labels`` [M].
     """
     with torch.no_grad():
@@ -96,8 +96,8 @@ def rpn_losses(
 def sample_regions(proposals: Tensor, target: Mapping[str, Tensor], image_size: Size) -> Regions:
     """Regions of one image to train the box head on.
 
-    Candidates are the proposals and the objects' own boxes (the whole image, if there are neither). Foreground is what
-    overlaps an object by more than ``FOREGROUND_IOU``, background what overlaps all by less.
+    Candidates are the proposals and the objects' own boxes, or the whole image if there are neither. A region is in the
+    foreground if its IoU with an object is above ``FOREGROUND_IOU``, and in the background if it is below for all.
 
     Args:
         proposals: [N, 4], xyxy pixels.
@@ -122,11 +122,13 @@ def box_losses(
     targets: Sequence[Mapping[str, Tensor]],
     inclusive: bool = False,
 ) -> dict[str, Tensor]:
-    """Losses of the box head: ``class``, mean softmax cross-entropy over all regions, and ``box``, mean Huber loss over
-    the foreground's codes of its own class.
+    """Losses of the box head.
+
+    ``class`` is the mean softmax cross-entropy over all regions. ``box`` is the mean Huber loss over the foreground's
+    codes for its own class.
 
     Args:
-        logits: [R, K], R over the images, then their regions.
+        logits: [R, K]; R runs over the images, then over their regions.
         codes: [R, 4 * K].
         inclusive: as in :func:`encode_regions`.
     """
@@ -144,8 +146,8 @@ def mask_loss(logits: Tensor, regions: Sequence[Regions], targets: Sequence[Mapp
     """Mean sigmoid cross-entropy over the masks of the foreground.
 
     Args:
-        logits: [R, h, h], R over the images, then their regions.
-        targets: per image ``boxes`` [M, 4] and ``masks`` [M, H, W], boolean or 0 to 1.
+        logits: [R, h, h]; R runs over the images, then over their regions.
+        targets: per image ``boxes`` [M, 4] and ``masks`` [M, H, W], boolean or between 0 and 1.
     """
     foreground = torch.cat([image.labels for image in regions]).nonzero().squeeze(1)
     wanted = torch.cat([mask_targets(image, target, logits.shape[-1]) for image, target in zip(regions, targets)])
@@ -154,7 +156,7 @@ def mask_loss(logits: Tensor, regions: Sequence[Regions], targets: Sequence[Mapp
 
 
 def mask_targets(regions: Regions, target: Mapping[str, Tensor], size: int) -> Tensor:
-    """What the masks of one image's foreground should be: [F, size, size] in 0 to 1.
+    """What the masks of one image's foreground should be: [F, size, size], between 0 and 1.
 
     An object's mask is first cropped to its box with ``OBJECT_CROP`` positions a side, as in the TPU release.
     """

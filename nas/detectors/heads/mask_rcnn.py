@@ -1,4 +1,4 @@
-"""Mask R-CNN on a compiled backbone: the detector with its losses and its detections."""
+"""Mask R-CNN on a compiled backbone: the detector, its losses and its detections."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ from nas.detectors.sizes import Size
 
 
 class MaskRCNN(Detector):
-    """A Mask R-CNN detector compiled from an architecture (arXiv 1703.06870); class 0 is the background.
+    """A Mask R-CNN detector that is compiled from an architecture (arXiv 1703.06870). Class 0 is the background.
 
     Attributes:
-        rpn, box_head, mask_head: region proposal network, and what is computed for each region.
+        rpn: the region proposal network.
+        box_head, mask_head: what is computed for each region.
     """
 
     head_name = "mask_rcnn"
@@ -56,11 +57,11 @@ class MaskRCNN(Detector):
         """Raw outputs of the region proposal network for normalised images [B, 3, H, W], with A = 3 anchors.
 
         Returns:
-            ``class`` {level: [B, A, h, w]} logits of there being an object, ``box`` {level: [B, A * 4, h, w]} codes
+            ``class`` {level: [B, A, h, w]} logits that there is an object, ``box`` {level: [B, A * 4, h, w]} codes
             (ty, tx, th, tw), ``endpoints`` {level: [B, C, h, w]} and ``image_size`` (H, W); h = ceil(H / 2**level).
 
         Raises:
-            ConfigError: a side is no multiple of what the architecture and its convention need.
+            ConfigError: a side is not a multiple of what the architecture and its convention need.
         """
         maps = self.features(images)
         classes, boxes = self.rpn(maps)
@@ -78,7 +79,7 @@ class MaskRCNN(Detector):
         ]
 
     def _by_level(self, raw: RawOutputs) -> tuple[list[Tensor], list[Tensor], tuple[Tensor, ...]]:
-        """Of each level logits [B, n], codes [B, n, 4] and anchors [n, 4]."""
+        """Logits [B, n], codes [B, n, 4] and anchors [n, 4] of each level."""
         logits = [flatten_levels([x], 1).squeeze(2) for x in raw["class"].values()]
         codes = [flatten_levels([x], 4) for x in raw["box"].values()]
         return logits, codes, self.anchors(raw).split([x.shape[1] for x in logits])
@@ -86,26 +87,26 @@ class MaskRCNN(Detector):
     def box_outputs(self, maps: Mapping[int, Tensor], rois: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The box head's outputs for regions of each image [r, 4] (xyxy pixels): logits [R, K], codes [R, 4 * K].
 
-        R is over the images, then their regions; the codes are ty, tx, th, tw for each class, times 10, 10, 5, 5.
+        R runs over the images, then their regions. The codes are ty, tx, th, tw for each class, times 10, 10, 5, 5.
         """
         logits, codes = self.box_head(align_regions(maps, rois, BOX_SIZE, self.convention))
         return logits, codes
 
     def mask_outputs(self, maps: Mapping[int, Tensor], rois: Sequence[Tensor], labels: Tensor) -> Tensor:
-        """Mask logits [R, 28, 28] for regions as in :meth:`box_outputs` and the class of each of them, [R]."""
+        """Mask logits [R, 28, 28] for regions as in :meth:`box_outputs` and the class ``labels`` [R] of each."""
         logits: Tensor = self.mask_head(align_regions(maps, rois, MASK_SIZE, self.convention), labels)
         return logits
 
     def loss(self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Losses of a batch: ``rpn_class``, ``rpn_box``, ``class``, ``box`` and ``mask``; minimise their sum.
 
-        The mask head sees ``MASK_REGIONS`` regions an image, filled up with background, which has no loss: its batch
-        statistics, and under ``torch.distributed`` its synchronisation, need regions in every batch.
+        The mask head gets ``MASK_REGIONS`` regions per image. They are filled up with background, which has no loss,
+        because its batch statistics (and under ``torch.distributed`` its synchronisation) need regions in every batch.
 
         Args:
             raw: what :meth:`forward` returned.
             targets: per image ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels), ``labels`` [N] in 1..K-1 and ``masks``
-                [N, H, W], boolean or 0 to 1; N may be 0.
+                [N, H, W], boolean or between 0 and 1; N may be 0.
         """
         maps, inclusive = raw["endpoints"], self.scaling.inclusive_pixels
         logits, codes = list(raw["class"].values()), list(raw["box"].values())
@@ -129,7 +130,7 @@ class MaskRCNN(Detector):
             settings: by default those of :class:`DetectionSettings` with the convention's ``roi_candidates``.
 
         Returns:
-            As :meth:`detections`.
+            As in :meth:`detections`.
         """
         with in_evaluation(self):
             raw = self(images)
@@ -144,11 +145,17 @@ class MaskRCNN(Detector):
         image_size: Size,
         settings: DetectionSettings | None = None,
     ) -> list[dict[str, Tensor]]:
-        """What the heads find in regions of each image [r, 4] (xyxy pixels), best first.
+        """What the heads find in the regions ``rois`` of each image, best first.
+
+        Args:
+            maps: {level: [B, C, h, w]}.
+            rois: regions [r, 4] of each image, xyxy pixels.
+            image_size: (H, W).
+            settings: as in :meth:`detect`.
 
         Returns:
             Per image ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels, within the image), ``scores`` [N], ``labels`` [N] and
-            ``masks`` [N, 28, 28], the probability within the box (see :func:`nas.detectors.paste_masks`).
+            ``masks`` [N, 28, 28], probabilities within the box (see :func:`nas.detectors.paste_masks`).
         """
         settings = settings or DetectionSettings(candidates=self.convention.roi_candidates)
         counts = [len(image) for image in rois]
@@ -160,11 +167,11 @@ class MaskRCNN(Detector):
         return [image | {"masks": own} for image, own in zip(found, each)]
 
     def fixed(self, raw: RawOutputs, image_size: Size, settings: DetectionSettings) -> dict[str, Tensor]:
-        """:meth:`detect` of one image from its raw outputs; limits are as in :func:`detections_fixed`.
+        """What :meth:`detect` finds in one image, from its raw outputs; :func:`detections_fixed` says what may differ.
 
         Returns:
-            ``boxes`` [D, 4], ``scores`` [D], ``labels`` [D], ``count`` [] and ``masks`` [D, 28, 28], D =
-            ``settings.detections``, zero from ``count`` on.
+            ``boxes`` [D, 4], ``scores`` [D], ``labels`` [D], ``count`` [] and ``masks`` [D, 28, 28], with D =
+            ``settings.detections``; what follows the first ``count`` detections is zero.
         """
         maps, convention, inclusive = raw["endpoints"], self.convention, self.scaling.inclusive_pixels
         outputs, codes, anchors = self._by_level(raw)
@@ -184,7 +191,7 @@ class MaskRCNN(Detector):
     def _select(
         self, logits: Tensor, codes: Tensor, rois: Tensor, image_size: Size, settings: DetectionSettings
     ) -> dict[str, Tensor]:
-        """Boxes, scores and labels of one image: logits [R, K], codes [R, 4 * K], regions [R, 4]."""
+        """Boxes, scores and labels in one image, from logits [R, K], codes [R, 4 * K] and regions [R, 4]."""
         scores = logits.double().softmax(dim=1)[:, 1:].float().flatten()
         pairs = (scores > settings.score_threshold).nonzero().squeeze(1)
         boxes_of = partial(self._boxes_of, codes.float().unflatten(1, (-1, 4)), rois, image_size)
@@ -194,13 +201,13 @@ class MaskRCNN(Detector):
         return decode_regions(codes[rows, labels], rois[rows], image_size, self.scaling.inclusive_pixels)
 
     def anchors(self, raw: RawOutputs) -> Tensor:
-        """Anchors [N, 4] of all levels (centre form, pixels), N over levels, rows, columns, aspect ratios."""
+        """Anchors [N, 4] of all levels (centre form, pixels); N runs over levels, rows, columns, aspect ratios."""
         sizes = tuple((level, (x.shape[2], x.shape[3])) for level, x in raw["class"].items())
         device = raw["class"][self.levels[0]].device
         return anchor_boxes(sizes, self.scaling.anchor_size, device, self.convention, octaves=1)
 
     def head_resolved(self) -> dict[str, Any]:
-        """What becomes a region and a detection, how regions are looked up, and the code of their boxes."""
+        """How many regions and detections there are, how regions are looked up, and the code of their boxes."""
         return {
             "octaves": 1,
             "proposal_candidates": INFERENCE.candidates,
@@ -214,7 +221,7 @@ class MaskRCNN(Detector):
         }
 
     def head_parts(self, image_size: Size) -> Iterator[Part]:
-        """Region proposals at every position; the box head for all proposals, the mask head for all detections."""
+        """The region proposal network; the box head for all proposals; the mask head for all detections."""
         yield from self.rpn.parts(image_size)
         yield from self.box_head.parts(INFERENCE.limit)
         yield from self.mask_head.parts(DetectionSettings().detections)

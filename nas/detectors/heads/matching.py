@@ -1,4 +1,4 @@
-"""Which anchors answer for which objects."""
+"""Which anchors are responsible for which objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POSITIVE_IOU = 0.5
 
 
 def pad_targets(targets: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Boxes [B, M, 4] and labels [B, M] of all images, M the largest number of objects (at least 1), padded with 0."""
+    """Boxes [B, M, 4] and labels [B, M] of all images, padded with 0. M is the most objects in an image, at least 1."""
     boxes = pad_sequence([target["boxes"].reshape(-1, 4).float() for target in targets], batch_first=True)
     labels = pad_sequence([target["labels"].reshape(-1).long() for target in targets], batch_first=True)
     if boxes.shape[1] == 0:
@@ -25,11 +25,11 @@ def pad_targets(targets: Sequence[Mapping[str, Tensor]]) -> tuple[Tensor, Tensor
 def match(
     boxes: Tensor, anchors: Tensor, positive_iou: float = POSITIVE_IOU, negative_iou: float = POSITIVE_IOU
 ) -> Tensor:
-    """Index of the object that each anchor answers for, -1 for none, -2 where that is left open: [B, N].
+    """Index of the object that each anchor is responsible for, -1 for none, -2 where it does not count: [B, N].
 
-    An anchor takes the object with the largest intersection over union if that is at least ``positive_iou``, and none
-    if it is below ``negative_iou``; beside that each object takes its best anchor, the first object where two want the
-    same. A box without area (padding, too) matches nothing.
+    An anchor takes the object with the largest intersection over union if that is at least ``positive_iou``, and no
+    object if it is below ``negative_iou``. In addition each object takes its best anchor; if two objects want the same
+    one, the first gets it. A box without area, such as padding, matches nothing.
 
     Args:
         boxes: objects [B, M, 4], x1, y1, x2, y2 in pixels.

@@ -1,7 +1,7 @@
 """Non-maximum suppression of many groups at once: the classes of an image, or the levels of a region proposal network.
 
-Order is the same everywhere: score descending, then index ascending. What greedy suppression keeps of the best n
-boxes does not depend on the boxes that follow, so only as many are looked at as it takes to keep ``limit``.
+The order is the same everywhere: by descending score, then by ascending index. What greedy suppression keeps of the
+best n boxes does not depend on the boxes that follow, so it stops as soon as it has kept ``limit`` boxes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from torchvision.ops import nms
 
 COLUMNS = 10  # 90 classes fill a square, which keeps the shifted coordinates small
-FIRST_LOOK = 10  # boxes looked at first, per box wanted
+FIRST_LOOK = 10  # boxes tried first, per box wanted
 GROWTH = 4
 
 Lookup = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -22,15 +22,17 @@ Lookup = Callable[[Tensor], tuple[Tensor, Tensor]]
 def select(
     scores: Tensor, lookup: Lookup, side: int, iou: float, candidates: int, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The ``limit`` best of what suppression within each group keeps of the group's ``candidates`` best.
+    """The ``limit`` best boxes of all that suppression keeps out of the ``candidates`` best of each group.
 
-    As many per group at most is implied: the best of all hold no more of one group than that.
+    This implies that no group has more than ``limit`` boxes in the result.
 
     Args:
         scores: [N], finite; N may be 0.
         lookup: from indices [n] into ``scores`` to their boxes [n, 4] (xyxy) and groups [n] (integers from 0 on).
-        side: boxes lie in 0 to ``side``.
-        iou: of two boxes of a group that overlap more, the later one is dropped.
+        side: coordinates of boxes lie between 0 and ``side``.
+        iou: if two boxes of a group overlap more than this, the later one is dropped.
+        candidates: the most boxes of a group that take part in suppression.
+        limit: the most boxes in the result.
 
     Returns:
         Indices into ``scores`` [n], best first, with n <= ``limit``; their boxes [n, 4] and groups [n].
@@ -49,13 +51,13 @@ def select(
 def suppress(boxes: Tensor, groups: Tensor, side: int, iou: float) -> Tensor:
     """Greedy non-maximum suppression within each group.
 
-    A box is dropped if its IoU with a kept, earlier box of its group is above ``iou``; a box without area overlaps
-    nothing. Groups are told apart by moving each to a square of its own, and IoU is computed in the boxes' own type
-    there: with up to 100 groups and sides below 1,600 pixels float64 keeps coordinates to 2**-39 of a pixel, float32
-    to 2**-10; multiples of that are exact.
+    A box is dropped if its IoU with an earlier box of its group that was kept is above ``iou``. A box without area
+    overlaps nothing. To keep the groups apart, each is moved to a square of its own; IoU is computed there, in the type
+    of the boxes. With up to 100 groups and sides below 1,600 pixels, float64 keeps coordinates to 2**-39 of a pixel and
+    float32 to 2**-10; coordinates that are multiples of that stay exact.
 
     Args:
-        boxes: [N, 4] xyxy in 0 to ``side``, best first.
+        boxes: [N, 4] xyxy, between 0 and ``side``, best first.
         groups: [N], integers from 0 on.
 
     Returns:
@@ -68,7 +70,7 @@ def suppress(boxes: Tensor, groups: Tensor, side: int, iou: float) -> Tensor:
 
 
 def best_first(scores: Tensor, count: int) -> Tensor:
-    """Indices of the ``count`` best of ``scores`` [N] (of all, if fewer), the earlier of equals first."""
+    """Indices of the ``count`` best of ``scores`` [N], or of all if there are fewer; the earlier of equals is first."""
     if count >= len(scores):
         return scores.sort(descending=True, stable=True).indices
     last = scores.topk(count).values[-1]
@@ -78,7 +80,7 @@ def best_first(scores: Tensor, count: int) -> Tensor:
 
 
 def rank_in_group(groups: Tensor) -> Tensor:
-    """How many of the same group come before each of ``groups`` [N]: integers [N]."""
+    """For each entry of ``groups`` [N], how many entries of the same group come before it: integers [N]."""
     in_order, order = groups.sort(stable=True)
     starts = torch.searchsorted(in_order, in_order)
     ranks = torch.empty_like(order)

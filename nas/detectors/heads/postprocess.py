@@ -1,7 +1,7 @@
 """From raw outputs to detections, as in the TPU release and TF Model Garden.
 
-Of each class the best candidates above a score threshold go through non-maximum suppression, and the best of what is
-left in all classes are the detections. Equal scores are in the order of rows (anchors, regions), then classes.
+The best candidates of each class above a score threshold go through non-maximum suppression. The best of what is left
+in all classes are the detections. Equal scores are in the order of rows (anchors or regions), then of classes.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def select_detections(
     image_size: Size,
     settings: DetectionSettings,
 ) -> dict[str, Tensor]:
-    """Detections of one image from the (row, class) pairs above the score threshold, a row an anchor or a region.
+    """Detections of one image from the (row, class) pairs above the score threshold; a row is an anchor or a region.
 
     Args:
-        pairs: [P] ``row * classes + label - 1``, ascending.
+        pairs: [P], ``row * classes + label - 1``, ascending.
         scores: [P].
-        classes: how many there are without the background.
+        classes: number of classes without the background.
         boxes_of: from rows [n] and labels [n] (from 1 on) to boxes [n, 4], xyxy pixels within the image.
     """
 
@@ -73,7 +73,7 @@ def select_detections(
 
 
 def pairs_above(logits: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """(Row, class) pairs whose score is above ``threshold``, and that score: [P] and [P].
+    """The (row, class) pairs whose score is above ``threshold``, and those scores: [P] and [P].
 
     Args:
         logits: [N, K], class 0 the background.
@@ -89,13 +89,15 @@ def pairs_above(logits: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
 
 
 def to_scores(logits: Tensor) -> Tensor:
-    """Sigmoid, float32, correctly rounded: PyTorch's own differs by a bit with the place in the tensor, so equals
-    would not be equal."""
+    """The correctly rounded sigmoid in float32.
+
+    PyTorch's own can differ by a bit with the place in the tensor, so that equal logits would have unequal scores.
+    """
     return logits.double().sigmoid().float()
 
 
 def _below_logit(score: float) -> float:
-    """Less than every logit whose float32 score is above ``score``; by little where it matters."""
+    """A number below every logit whose float32 score is above ``score``, and only a little below where that matters."""
     if score < 1e-30:
         return -math.inf
     score = min(score, 0.99)

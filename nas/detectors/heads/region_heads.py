@@ -15,8 +15,8 @@ from nas.detectors.layers import BatchNorm, activate
 from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
 
-BOX_SIZE = 7  # positions along a side of what the box head takes
-MASK_SIZE = 14  # and the mask head
+BOX_SIZE = 7  # positions along a side of the box head's input
+MASK_SIZE = 14  # positions along a side of the mask head's input
 
 
 class RegionTower(nn.Module):
@@ -24,13 +24,13 @@ class RegionTower(nn.Module):
 
     Attributes:
         convolutions, norms: ``depth`` of each.
-        channels: of the output.
+        channels: channels of the output.
     """
 
     def __init__(self, channels_in: int, scaling: Scaling, depth: int) -> None:
         super().__init__()
         widths = [channels_in] + [scaling.head_channels] * depth
-        area = 1 if scaling.separable else 9  # of the kernel that is initialised with the deviation
+        area = 1 if scaling.separable else 9  # positions of the kernel that has the deviation
         self.convolutions = nn.ModuleList(
             head_convolution(*pair, deviation=_deviation(area * pair[1]), separable=scaling.separable)
             for pair in pairwise(widths)
@@ -40,7 +40,7 @@ class RegionTower(nn.Module):
         self.activation = scaling.activation
 
     def roles(self, module: str, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role in ``module``; ``key`` is the tower's own."""
+        """Every tensor by its role in ``module``; ``key`` is the tower's name."""
         norms: Iterator[Any] = self.norms.children()
         for at, (convolution, norm) in enumerate(zip(self.convolutions, norms)):
             yield from convolution_roles(Role(module, "conv", index=at), f"{key}.convolutions.{at}", convolution)
@@ -54,12 +54,12 @@ class RegionTower(nn.Module):
 
 
 def _deviation(fan_out: int) -> float:
-    """Of the initial weights: variance scaling 2 over the outputs, normal."""
+    """Deviation of the initial weights: variance scaling 2 over the outputs, normal."""
     return math.sqrt(2 / fan_out)
 
 
 class BoxHead(nn.Module):
-    """Class and box of each region, the box for each class apart.
+    """The class of each region, and a box for each class.
 
     The fully connected layer takes the features in the order channel, row, column (TensorFlow: row, column, channel).
     """
@@ -100,7 +100,7 @@ class BoxHead(nn.Module):
 
 
 class MaskHead(nn.Module):
-    """The mask of each region, for each class apart; only that of a region's own class is computed."""
+    """A mask of each region for each class, of which only that of the region's own class is computed."""
 
     def __init__(self, channels_in: int, classes: int, scaling: Scaling) -> None:
         super().__init__()

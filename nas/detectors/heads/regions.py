@@ -1,4 +1,4 @@
-"""Regions: which level each is looked up at, its features from there (ROIAlign), and the code of its box."""
+"""Regions: the level at which each is looked up, its features there (ROIAlign), and the code of its box."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of ty, tx, th, tw in the box head
 
 
 def roi_levels(boxes: Tensor, lowest: int, highest: int, convention: Convention = TPU) -> Tensor:
-    """Level at which each region [R, 4] is looked up: floor(4 + log2(sqrt(area) / 224)), clipped to what there is.
+    """Level at which each region [R, 4] is looked up: floor(4 + log2(sqrt(area) / 224)), clipped to the given range.
 
-    Where ``convention.roi_levels`` is given, 2 above the lowest takes the place of 4, and only that many levels count.
+    If ``convention.roi_levels`` is not None, ``lowest + 2`` takes the place of 4, and only that many levels are used.
     """
     x1, y1, x2, y2 = whole_regions(boxes.float(), convention).unbind(1)
     side = ((x2 - x1) * (y2 - y1)).clamp(min=0).sqrt() / CANONICAL_SIDE
@@ -33,23 +33,24 @@ def roi_levels(boxes: Tensor, lowest: int, highest: int, convention: Convention 
 
 
 def whole_regions(boxes: Tensor, convention: Convention) -> Tensor:
-    """Regions [R, 4] (xyxy pixels) with their far corner behind the last pixel, where the convention counts it in."""
+    """Regions [R, 4] (xyxy pixels) whose far corner lies behind the last pixel, if the convention includes it."""
     return boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0]) if convention.roi_inclusive else boxes
 
 
 def align_regions(
     maps: Mapping[int, Tensor], rois: Sequence[Tensor], size: int, convention: Convention = TPU
 ) -> Tensor:
-    """Features of regions, each from its own level: [R, C, size, size], R over the images, then their regions.
+    """Features of regions, each from its own level: [R, C, size, size]; R runs over the images, then their regions.
 
-    One bilinear sample at the middle of each of size x size bins, positions counted from the first one's centre (no
-    shift by half a position); beyond the far edges the last position counts. So it is in the TPU release
-    (``ops/spatial_transform_ops.py``) and in TF Model Garden. mmdetection 1.1 (``ops/roi_align``, ``aligned=False``)
-    differs in what ``convention`` says: the mean of 2 x 2 samples, each in the middle of its quarter of the bin.
+    One bilinear sample is taken in the middle of each of size x size bins. Positions are counted from the centre of the
+    first one, without a shift by half a position. Beyond the far edges the last position is taken. This is what the TPU
+    release (``ops/spatial_transform_ops.py``) and TF Model Garden do. mmdetection 1.1 (``ops/roi_align``,
+    ``aligned=False``) differs as ``convention`` says: it takes the mean of 2 x 2 samples, each in the middle of its
+    quarter of the bin.
 
     Args:
         maps: {level: [B, C, h, w]}.
-        rois: of each image [r, 4], xyxy pixels, none below 0; r may be 0.
+        rois: regions [r, 4] of each image, xyxy pixels, none below 0; r may be 0.
     """
     boxes = torch.cat(list(rois))
     counts = torch.tensor([len(image) for image in rois], device=boxes.device)
@@ -69,8 +70,8 @@ def align_level(x: Tensor, images: Tensor, corners: Tensor, size: int, samples: 
 
     Each value is the mean of ``samples`` x ``samples``.
 
-    torchvision's operator does it within the map if it is asked to shift by half a position, and given corners shifted
-    the other way: without a shift it would take no region for smaller than one position.
+    Within the map, torchvision's operator computes this if it is asked to shift by half a position and is given corners
+    that are shifted the other way. Without a shift it would treat no region as smaller than one position.
     """
     work = torch.promote_types(x.dtype, torch.float32)
     wide, corners = x.to(work), corners.to(work)
@@ -86,9 +87,9 @@ def crop(x: Tensor, images: Tensor, boxes: Tensor, size: int, samples: int = 1) 
     """Crops [R, C, size, size] of maps [B, C, h, w], bilinear, 0 outside (torchvision's ROIAlign).
 
     Args:
-        images: [R], which of the maps each box is of.
-        boxes: [R, 4], xyxy, positions; the first position reaches from 0 to 1.
-        samples: each value is the mean of that many along either side of its bin.
+        images: [R], the map that each box belongs to.
+        boxes: [R, 4], xyxy, in positions; the first position reaches from 0 to 1.
+        samples: each value is the mean of this many samples along each side of its bin.
     """
     crops: Tensor = roi_align(x, torch.cat([images[:, None].to(boxes), boxes], dim=1), size, 1.0, samples, aligned=True)
     return crops
@@ -108,7 +109,7 @@ def _align_beyond(x: Tensor, images: Tensor, corners: Tensor, size: int) -> Tens
 
 
 def _neighbours(positions: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Of positions on an axis the indices before and after, at most count - 1, and the share of the latter [..., 1]."""
+    """Indices before and after ``positions`` on an axis, at most count - 1, and the share of the latter [..., 1]."""
     before = positions.floor().clamp(0, count - 1)
     share = (positions - before).clamp(0, 1)
     return before.long(), (before + 1).clamp(max=count - 1).long(), share[..., None]

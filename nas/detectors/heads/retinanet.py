@@ -1,4 +1,4 @@
-"""RetinaNet on a compiled backbone (arXiv 1708.02002): the head, and the detector with its loss and its detections."""
+"""RetinaNet on a compiled backbone (arXiv 1708.02002): the head, the detector, its loss and its detections."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PRIOR = 0.01  # the foreground probability that an untrained detector predicts
 
 
 class RetinaNetHead(nn.Module):
-    """Class and box predictions at every position of every level, from a tower each (RetinaNet, section 4)."""
+    """Class and box predictions at every position of every level, each from its own tower (RetinaNet, section 4)."""
 
     def __init__(self, outputs: Mapping[int, int], classes: int, anchors: int, scaling: Scaling) -> None:
-        """``outputs``: level -> channels, what the backbone declares."""
+        """``outputs``: level -> channels, as the backbone declares them."""
         super().__init__()
         self.class_tower = Tower(outputs, scaling.head_depth, scaling)
         self.box_tower = Tower(outputs, scaling.head_depth, scaling)
@@ -45,7 +45,7 @@ class RetinaNetHead(nn.Module):
             yield Part(f"{name} predictor", None, (predictor,), everywhere)
 
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is the head's own."""
+        """Every tensor by its role; ``key`` is the head's name."""
         for name, tower, predictor in self._branches():
             yield from tower.roles(f"{name}_tower", f"{key}.{name}_tower")
             yield from convolution_roles(Role(f"{name}_predictor"), f"{key}.{name}_predictor", predictor)
@@ -62,7 +62,7 @@ class RetinaNetHead(nn.Module):
 
 
 class RetinaNet(Detector):
-    """A RetinaNet detector compiled from an architecture; the background, class 0, is never a target."""
+    """A RetinaNet detector that is compiled from an architecture. Class 0, the background, is never a target."""
 
     head_name = "retinanet"
     fixed_names = ("boxes", "scores", "labels", "count")
@@ -81,14 +81,14 @@ class RetinaNet(Detector):
             ``endpoints`` {level: [B, C, h, w]}; h = ceil(H / 2**level), and w likewise.
 
         Raises:
-            ConfigError: a side is no multiple of what the architecture and its convention need.
+            ConfigError: a side is not a multiple of what the architecture and its convention need.
         """
         maps = self.features(images)
         classes, boxes = self.head(maps)
         return {"class": classes, "box": boxes, "endpoints": maps}
 
     def loss(self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Losses of a batch: ``class`` and ``box``, scalars, normalised and weighted; minimise their sum.
+        """Losses of a batch: ``class`` and ``box``, normalised and weighted scalars; minimise their sum.
 
         Args:
             raw: what :meth:`forward` returned.
@@ -108,14 +108,14 @@ class RetinaNet(Detector):
             return postprocess(*outputs, image_size, settings or DetectionSettings(), self.scaling.inclusive_pixels)
 
     def fixed(self, raw: RawOutputs, image_size: Size, settings: DetectionSettings) -> dict[str, Tensor]:
-        """:meth:`detect` of one image from its raw outputs; see :func:`detections_fixed`."""
+        """What :meth:`detect` finds in one image, from its raw outputs (see :func:`detections_fixed`)."""
         logits, codes, anchors = self.flatten(raw)
         inclusive = self.scaling.inclusive_pixels
         found = detections_fixed(logits[0], codes[0], anchors, image_size, settings, inclusive)
         return dict(zip(self.fixed_names, found))
 
     def flatten(self, raw: RawOutputs) -> tuple[Tensor, Tensor, Tensor]:
-        """Class logits [B, N, K], box codes [B, N, 4] and anchors [N, 4] of all levels, in the order of anchors."""
+        """Class logits [B, N, K], box codes [B, N, 4] and anchors [N, 4] of all levels, in the anchors' order."""
         sizes = tuple((level, (x.shape[2], x.shape[3])) for level, x in raw["class"].items())
         device = raw["class"][self.levels[0]].device
         anchors = anchor_boxes(sizes, self.scaling.anchor_size, device, CONVENTIONS[self.scaling.convention])
@@ -123,7 +123,7 @@ class RetinaNet(Detector):
         return flatten_levels(classes, self.classes), flatten_levels(boxes, 4), anchors
 
     def head_resolved(self) -> dict[str, Any]:
-        """How many anchors there are at a position, and what becomes a detection."""
+        """How many anchors, candidates and detections there are."""
         settings = DetectionSettings()
         return {"octaves": OCTAVES, "candidates": settings.candidates, "detections": settings.detections}
 

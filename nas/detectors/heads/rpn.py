@@ -25,9 +25,9 @@ class ProposalSettings:
     """Which predictions of the network become regions (TPU release, ``ops/roi_ops.py``).
 
     Attributes:
-        candidates: how many boxes of each level of an image reach non-maximum suppression, the best ones.
-        nms_iou: of two boxes of a level that overlap more, the lower score is dropped.
-        limit: the most regions per image, of all levels together.
+        candidates: the most boxes of each level that reach non-maximum suppression in an image; the best ones do.
+        nms_iou: if two boxes of a level overlap more than this, the one with the lower score is dropped.
+        limit: the most regions in an image, of all levels together.
     """
 
     candidates: int = 1000
@@ -43,7 +43,7 @@ class RegionProposalNetwork(nn.Module):
     """Objectness and box codes at every position of every level, from one tower."""
 
     def __init__(self, outputs: Mapping[int, int], anchors: int, scaling: Scaling) -> None:
-        """``outputs``: level -> channels, what the backbone declares."""
+        """``outputs``: level -> channels, as the backbone declares them."""
         super().__init__()
         self.tower = Tower(outputs, scaling.rpn_depth, scaling)
         channels, separable = self.tower.channels, scaling.separable
@@ -58,7 +58,7 @@ class RegionProposalNetwork(nn.Module):
         yield Part("region proposal predictors", None, predictors, everywhere)
 
     def roles(self, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role; ``key`` is the network's own."""
+        """Every tensor by its role; ``key`` is the network's name."""
         yield from self.tower.roles("rpn_tower", f"{key}.tower")
         yield from convolution_roles(Role("rpn_class_predictor"), f"{key}.class_predictor", self.class_predictor)
         yield from convolution_roles(Role("rpn_box_predictor"), f"{key}.box_predictor", self.box_predictor)
@@ -82,10 +82,13 @@ def propose(
 ) -> Tensor:
     """Regions of one image, best first: [N, 4] xyxy pixels within the image, N <= ``settings.limit``.
 
-    Equal scores are in the order of levels, then anchors. A box that clipping moved to the origin whole is no region.
+    Equal scores are in the order of levels, then of anchors. A box that clipping has moved entirely to the origin is
+    not a region.
 
     Args:
-        logits, codes, anchors: of each level [n], [n, 4] and [n, 4] (centre form, pixels).
+        logits: [n] for each level.
+        codes: [n, 4] for each level.
+        anchors: [n, 4] for each level, centre form, pixels.
         inclusive: as in :func:`decode`.
     """
     scores = [to_scores(level) for level in logits]

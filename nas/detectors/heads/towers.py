@@ -17,7 +17,7 @@ from nas.detectors.scaling import Scaling
 from nas.detectors.sizes import Size, count_positions
 
 AXES: Mapping[type[nn.Module], str] = {nn.Conv2d: "conv", nn.Linear: "dense", nn.ConvTranspose2d: "transposed"}
-"""Layer with a bias -> order of its kernel's axes, see :class:`nas.detectors.parts.Weight`."""
+"""Type of a layer -> order of its kernel's axes; see :class:`nas.detectors.parts.Weight`."""
 
 
 class SeparableConv(nn.Module):
@@ -41,7 +41,7 @@ def head_convolution(
 ) -> nn.Conv2d | SeparableConv:
     """A convolution with a constant bias and normally distributed weights of standard deviation ``deviation``.
 
-    The weights of a separable one are Glorot uniform, as Keras has them by default and the TPU release leaves them.
+    The weights of a separable one are Glorot uniform, which is Keras' default and what the TPU release uses.
     """
     if not separable:
         convolution = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
@@ -58,11 +58,11 @@ def head_convolution(
 
 
 def convolution_roles(role: Role, key: str, layer: nn.Module, axes: str = "") -> Iterator[tuple[Role, Weight]]:
-    """Kernel and bias of a layer by role: plain, separable, transposed, or fully connected.
+    """Kernel and bias of a plain, separable, transposed or fully connected layer, by role.
 
     Args:
-        role, key: the layer's own.
-        axes: of the kernel, where the kind of the layer does not tell.
+        role, key: the layer's role, and its name in the state dictionary.
+        axes: order of the kernel's axes; empty: the usual order for the type of the layer.
     """
     if isinstance(layer, SeparableConv):
         yield replace(role, factor="depthwise", part="kernel"), Weight(f"{key}.depthwise.weight", "depthwise")
@@ -75,13 +75,13 @@ class Tower(nn.Module):
     """3x3 convolutions shared by all levels, each followed by every level's own batch normalisation.
 
     Attributes:
-        levels: ascending.
-        convolutions: one for each depth.
-        norms: for each depth one for each level.
+        levels: the levels, ascending.
+        convolutions: one for each step of the depth.
+        norms: for each step of the depth, one for each level.
     """
 
     def __init__(self, outputs: Mapping[int, int], depth: int, scaling: Scaling) -> None:
-        """``outputs``: level -> channels, what the backbone declares; the channels must be the same at all levels."""
+        """``outputs``: level -> channels, as the backbone declares them; they must be the same at all levels."""
         super().__init__()
         (channels_in,) = set(outputs.values())
         widths = [channels_in] + [scaling.head_channels] * depth
@@ -103,7 +103,7 @@ class Tower(nn.Module):
                 yield Part(name, None, (norm,), count_positions(image_size, [level]))
 
     def roles(self, module: str, key: str) -> Iterator[tuple[Role, Weight]]:
-        """Every tensor by its role in ``module``; ``key`` is the tower's own."""
+        """Every tensor by its role in ``module``; ``key`` is the tower's name."""
         for at, (convolution, norms) in enumerate(zip(self.convolutions, self.norms)):
             yield from convolution_roles(Role(module, "conv", index=at), f"{key}.convolutions.{at}", convolution)
             each: Iterator[Any] = norms.children()
@@ -132,5 +132,5 @@ def predict(predictor: nn.Module, canvases: Sequence[Tensor], layouts: Sequence[
 
 
 def flatten_levels(maps: Sequence[Tensor], channels: int) -> Tensor:
-    """Maps [B, A * channels, h, w] of all levels -> [B, N, channels], N over levels, rows, columns, anchors."""
+    """Maps [B, A * channels, h, w] of all levels -> [B, N, channels]; N runs over levels, rows, columns, anchors."""
     return torch.cat([x.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, channels)) for x in maps], 1)

@@ -1,4 +1,4 @@
-"""Detectors made fast for inference, and how fast they are."""
+"""Detectors that are made fast for inference, and how fast they are."""
 
 from nas.detectors.inference.latency import Latency, measure_latency
 from nas.detectors.inference.memory import keep_freed_memory

@@ -36,7 +36,9 @@ def _reason(error: Exception) -> str:
     """What is missing and what would help."""
     said = _inner_line(error)
     if "No working C++ compiler" in said:
-        return "which needs a C++ compiler, and none is found that works: install g++ or clang++, or set CXX to where one is"
+        return (
+            "which needs a C++ compiler, and none is found that works: install g++ or clang++, or set CXX to its path"
+        )
     if isinstance(error, OSError) or any(kind in said for kind in ("PermissionError", "OSError", "NotFoundError")):
         return f"and a file of the compiler cannot be used ({said}): set TORCHINDUCTOR_CACHE_DIR to a folder for them"
     return f"which failed ({said}): mend the C++ compiler (CXX, its headers)"

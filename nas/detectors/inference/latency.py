@@ -1,4 +1,4 @@
-"""How long a network takes on the device at hand, and how much memory it needs: run, not computed."""
+"""How long a network takes on the device at hand, and how much memory it needs. The network is run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """A measurement and how it was made.
+    """A measurement, and how it was made.
 
     Attributes:
         milliseconds: median over the runs, for the whole batch; ``fastest`` and ``slowest`` are the extremes.
-        peak_bytes: the most memory that the runs needed beyond what was in use before them (weights and input): on
-            CUDA of the allocator, on Linux of the process (resident); None where neither can be told.
-        weight_bytes: parameters and statistics.
+        peak_bytes: the most memory that the runs needed beyond what was in use before them (weights and input). On CUDA
+            it is the allocator's, on a CPU the resident memory of the process, which only Linux tells; None: unknown.
+        weight_bytes: size of the parameters and statistics.
         device, threads, precision, batch, image_size, warmup, runs, postprocessing: the method.
     """
 
@@ -71,23 +71,19 @@ def measure_latency(
     runs: int = 10,
     postprocessing: bool = False,
 ) -> Latency:
-    """Run a network on random images; it is put into evaluation mode and stays on ``device`` in ``precision``.
+    """Run a network on random images. It stays in evaluation mode and on ``device``.
 
     Args:
         image_size: (height, width) in pixels.
+        precision: a name of ``PRECISIONS``.
         device: as in :func:`nas.detectors.devices.find_device`.
-        postprocessing: whether ``detect`` is timed, or the raw outputs alone.
+        postprocessing: whether ``detect`` is timed, or only the raw outputs.
 
     Raises:
-        ConfigError: an unknown precision, a device that is not there, or a count below 1.
+        ConfigError: the precision is unknown, the device is not there, a count is too small, or a classifier must be
+            timed with post-processing.
     """
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
-    for name, value in (("batch", batch), ("runs", runs)):
-        if value < 1:
-            raise ConfigError(f"{name} is {value}; it must be at least 1.")
-    if warmup < 0:
-        raise ConfigError(f"warmup is {warmup}; it must be at least 0.")
+    _check_method(precision, batch, warmup, runs)
     kind = find_device(device)
     network = network.eval().to(kind)
     images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
@@ -115,6 +111,14 @@ def measure_latency(
     )
 
 
+def _check_method(precision: str, batch: int, warmup: int, runs: int) -> None:
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    for name, value, least in (("batch", batch, 1), ("warmup", warmup, 0), ("runs", runs, 1)):
+        if value < least:
+            raise ConfigError(f"{name} is {value}; it must be at least {least}.")
+
+
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
     if precision == "float32":
         return nullcontext()
@@ -131,7 +135,7 @@ def _timed(run: Callable[[Tensor], object], images: Tensor, device: torch.device
 
 
 def _reset_peak(device: torch.device) -> int | None:
-    """Bytes in use now, the peak being counted anew from here; None where that cannot be told."""
+    """Bytes in use now; from here on the peak is counted again. None if that is unknown."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
@@ -147,6 +151,6 @@ def _peak(device: torch.device) -> int:
 
 
 def _status(key: str) -> int:
-    """A size in bytes out of Linux' account of this process."""
+    """A size in bytes from Linux' status file of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))

@@ -1,4 +1,4 @@
-"""Keep freed memory in the process, for training on a CPU."""
+"""Keep freed memory in the process, for work on a CPU."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's malloc.
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to reuse freed memory rather than return it to the system; False where there is no glibc.
+    """Tell glibc's allocator to reuse freed memory instead of returning it to the system; False if there is no glibc.
 
-    Every training step allocates and frees the same megabytes. Returned to the system, they come back page by page,
-    which costs a small detector 5 to 15 % of a step. The process keeps its peak size from then on.
+    Every training step allocates and frees the same megabytes. If they are returned to the system, they come back page
+    by page, which costs a small detector 5 to 15 % of a step. From then on the process keeps its peak size.
     """
     if not sys.platform.startswith("linux"):
         return False

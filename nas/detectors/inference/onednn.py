@@ -1,4 +1,4 @@
-"""Convolutions on a CPU whose kernels are laid out in advance, as the library that computes them wants them."""
+"""Convolutions on a CPU whose kernels are laid out in advance, in the way that oneDNN wants them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-LAYOUTS = 16  # kept for each convolution, one for each size of its input
+LAYOUTS = 16  # the most that a convolution keeps, one for each size of its input
 
 
-class PackedConv(nn.Module):
-    """A convolution with bias and activation in one operator of oneDNN, float32, for inference on a CPU.
+class PrepackedConv(nn.Module):
+    """A convolution, its bias and its activation in one operator of oneDNN, in float32, for inference on a CPU.
 
-    PyTorch hands oneDNN a kernel as it is stored and oneDNN reorders it at every call, which for 1x1 convolutions
-    takes as long as the convolution. Here that happens once for each input size, since the best layout depends on it.
-    The packed kernels are no part of the state dict.
+    PyTorch passes a kernel to oneDNN as it is stored, and oneDNN reorders it at every call. For a 1x1 convolution this
+    takes as long as the convolution itself. Here it happens once for each input size, on which the best layout depends.
+    The packed kernels are not in the state dictionary.
 
     Attributes:
         activation: ``"relu"``, ``"swish"`` or ``"none"``.
@@ -40,7 +40,7 @@ class PackedConv(nn.Module):
         self.packed: dict[torch.Size, Tensor] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles lay their kernels out anew: a laid out one cannot be copied."""
+        """A packed kernel cannot be copied, so copies and pickles pack their kernels again."""
         return self.__dict__ | {"packed": {}}
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A network made fast for inference: batch normalisation folded, fewer multiplications, compiled."""
+"""A network made fast for inference: folded batch normalisation, fewer multiplications, compilation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nas.detectors.detector import Network
 from nas.detectors.heads.canvases import Layout, from_canvas, to_canvas
 from nas.detectors.heads.towers import Tower
 from nas.detectors.inference.memory import keep_freed_memory
-from nas.detectors.inference.onednn import PackedConv
+from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.inference.winograd import WinogradConv
 from nas.detectors.layers import BatchNorm, ConvNorm, activate, pad_same
 
@@ -23,7 +23,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 
 class FoldedConvNorm(nn.Module):
-    """A :class:`ConvNorm` in evaluation: one convolution with bias, and the activation."""
+    """A :class:`ConvNorm` in evaluation: one convolution with a bias, and the activation."""
 
     def __init__(self, source: ConvNorm) -> None:
         super().__init__()
@@ -47,13 +47,13 @@ class FoldedConvNorm(nn.Module):
         self.activation = source.activation
 
     def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
-        """As :meth:`ConvNorm.forward`; ``repeats`` matters to statistics alone, and there are none."""
+        """As in :meth:`ConvNorm.forward`; ``repeats`` matters to batch statistics only, and there are none."""
         y: Tensor = self.convolution(pad_same(x, self.kernel, self.stride) if self.pads_same else x)
         return y if self.activation is None else activate(y, self.activation)
 
 
 class FoldedBatchNorm(nn.Module):
-    """A :class:`BatchNorm` in evaluation where no convolution is its own: a factor and a summand for each channel."""
+    """A :class:`BatchNorm` in evaluation that no convolution can take in: a factor and a summand for each channel."""
 
     def __init__(self, source: BatchNorm) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class FoldedBatchNorm(nn.Module):
 
 
 class LevelwiseTower(nn.Module):
-    """A :class:`Tower` with one map for each level in place of canvases: what follows a convolution joins it."""
+    """A :class:`Tower` with one map per level instead of canvases, so that a convolution takes in what follows it."""
 
     def __init__(self, source: Tower) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class LevelwiseTower(nn.Module):
         self.activation = source.activation
 
     def forward(self, canvases: Sequence[Tensor], layouts: Sequence[Layout]) -> list[Tensor]:
-        """As :meth:`Tower.forward`."""
+        """As in :meth:`Tower.forward`."""
         maps = [x for canvas, layout in zip(canvases, layouts) for x in from_canvas(canvas, layout)]
         for convolution, norms in zip(self.convolutions, self.norms):
             assert isinstance(norms, nn.ModuleList)
@@ -90,22 +90,22 @@ class LevelwiseTower(nn.Module):
 
 
 def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
-    """What batch normalisation does with its running statistics, as x * scale + shift: float64 [C], [C]."""
+    """Batch normalisation with its running statistics, written as x * scale + shift: [C] and [C] in float64."""
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.epsilon).sqrt()
     return scale, norm.bias.detach().double() - norm.running_mean.double() * scale
 
 
 def frozen(x: Tensor) -> nn.Parameter:
-    """A parameter that is not trained, channels-last where it is a kernel."""
+    """A parameter that is not trained; it is channels-last if it is a kernel."""
     x = x.detach()
     return nn.Parameter(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x, requires_grad=False)
 
 
 def fold_batch_norm(network: AnyNetwork) -> AnyNetwork:
-    """A copy of a network, for evaluation only, without batch normalisation: the same outputs up to rounding.
+    """A copy of a network without batch normalisation, for evaluation only; its outputs are the same up to rounding.
 
-    A convolution takes in the normalisation that follows it. The heads' convolutions are shared by levels that each
-    have their own: there a factor and a summand remain.
+    A convolution takes in the normalisation that follows it. A convolution in a head is shared by levels, each of which
+    has its own normalisation; there a factor and a summand remain.
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     _replace(folded, _fold)
@@ -113,17 +113,17 @@ def fold_batch_norm(network: AnyNetwork) -> AnyNetwork:
 
 
 def optimise(network: AnyNetwork, compile: bool = True) -> AnyNetwork:
-    """A copy of a network for inference, as fast as the device allows; its outputs are the plain ones within 1e-4.
+    """A fast copy of a network for inference; its outputs are the plain ones within 1e-4.
 
-    Batch normalisation is folded. On a CPU in float32, kernels are laid out in advance (:class:`PackedConv`), large
-    3x3 convolutions take fewer multiplications (:class:`WinogradConv`), and the process keeps freed memory
-    (:func:`keep_freed_memory`). On CUDA the backbone is compiled, once for each image size. Call the copy under
+    Batch normalisation is folded. On a CPU in float32, kernels are laid out in advance (:class:`PrepackedConv`), large
+    3x3 convolutions need fewer multiplications (:class:`WinogradConv`), and the process keeps freed memory
+    (:func:`keep_freed_memory`). On CUDA the backbone is compiled once for each image size. Call the copy under
     ``torch.no_grad()``.
 
     Args:
-        compile: whether to use ``torch.compile``, which needs a C++ compiler and takes some seconds at the first call;
-            where that cannot be, a call on a CPU raises :class:`ConfigError`. Without compiling there are no
-            :class:`WinogradConv`, and on CUDA nothing but the folding.
+        compile: whether to use ``torch.compile``. It needs a C++ compiler, and the first call takes some seconds; where
+            there is no compiler, the first call on a CPU raises :class:`ConfigError`. Without it no
+            :class:`WinogradConv` is used.
     """
     fast = fold_batch_norm(network)
     parameter = next(fast.parameters())
@@ -164,14 +164,14 @@ def _with_prepacked(module: nn.Module) -> nn.Module | None:
     return _prepacked(module, "none") if isinstance(module, nn.Conv2d) else None
 
 
-def _prepacked(convolution: nn.Conv2d, activation: str) -> PackedConv:
+def _prepacked(convolution: nn.Conv2d, activation: str) -> PrepackedConv:
     stride, padding = convolution.stride[0], convolution.padding[0]
     assert isinstance(padding, int)
-    return PackedConv(convolution.weight, convolution.bias, stride, padding, convolution.groups, activation)
+    return PrepackedConv(convolution.weight, convolution.bias, stride, padding, convolution.groups, activation)
 
 
 def _replace(module: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> None:
-    """Put, in place, ``replacement`` of each submodule where it gives one, outer modules first."""
+    """Replace, in place, each submodule for which ``replacement`` returns another; outer modules come first."""
     for name, child in list(module.named_children()):
         new = replacement(child)
         if new is None:

@@ -1,8 +1,8 @@
 """3x3 convolutions with fewer multiplications: Winograd's F(2x2, 3x3) (Lavin and Gray, arXiv 1509.09308, section 4.1).
 
-Each 2x2 tile of the output takes 16 multiplications for each pair of channels in place of 36. The transforms before
-and after are sums of a few slices, which only a compiler that fuses them makes cheap: both are compiled at the first
-call, for images of any size.
+Each 2x2 tile of the output needs 16 multiplications for each pair of channels instead of 36. The transforms before and
+after are sums of a few slices. They are cheap only if a compiler fuses them, so both are compiled at the first call,
+for images of any size.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.detectors.inference.compiling import compiling
-from nas.detectors.inference.onednn import PackedConv
+from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.layers import activate
 
 TILE = 2  # side of an output tile
-PATCH = 4  # side of the input that it needs
-MIN_TILES = 256  # of fewer, the transformed kernels take longer to read than they save
-VERSIONS = 64  # of a compiled transform: by activation, memory layout, and which sizes are equal
-STRIP_BYTES = 20 * 2**20  # of patches and their products
-CHANNEL_MULTIPLE = 16  # groups of channels that are no multiple of a vector's length are slow to multiply
+PATCH = 4  # side of the input patch that a tile needs
+MIN_TILES = 256  # with fewer, reading the transformed kernels costs more than they save
+VERSIONS = 64  # the most of a compiled transform, by activation, memory layout, and which sizes are equal
+STRIP_BYTES = 20 * 2**20  # the most that patches and their products take
+CHANNEL_MULTIPLE = 16  # multiplying is slow if a group's channels are not a multiple of a vector's length
 
 _INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 _KERNEL = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
@@ -32,10 +32,10 @@ _OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))
 
 
 class WinogradConv(nn.Module):
-    """The same results as a 3x3 convolution of stride 1 and padding 1, from its weight and bias.
+    """Computes what a 3x3 convolution of stride 1 and padding 1 does, from its weight and bias.
 
-    ``products`` is a 1x1 convolution of 16 groups, one for each position in a patch; maps of less than ``MIN_TILES``
-    tiles go through the plain convolution.
+    ``products`` is a 1x1 convolution with 16 groups, one for each position in a patch. Maps with fewer than
+    ``MIN_TILES`` tiles go through ``plain``, the convolution as it is.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -44,8 +44,8 @@ class WinogradConv(nn.Module):
         padded = F.pad(weight, (0, 0, 0, 0, 0, 0, 0, -self.channels % CHANNEL_MULTIPLE)).double()
         transform = torch.tensor(_KERNEL, dtype=torch.float64)
         kernels = torch.einsum("ia,ocab,jb->ijoc", transform, padded, transform).flatten(0, 2)[:, :, None, None]
-        self.products = PackedConv(kernels.to(weight.dtype), None, groups=PATCH * PATCH)
-        self.plain = PackedConv(weight, None, padding=1)
+        self.products = PrepackedConv(kernels.to(weight.dtype), None, groups=PATCH * PATCH)
+        self.plain = PrepackedConv(weight, None, padding=1)
         self.scale: Tensor
         self.bias: Tensor
         self.register_buffer("scale", weight.new_ones(self.channels, 1, 1))
@@ -55,7 +55,7 @@ class WinogradConv(nn.Module):
     def forward(
         self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None, activation: str | None = None
     ) -> Tensor:
-        """[B, C_in, H, W] -> [B, C, H, W], times ``scale`` and plus ``shift`` [C, 1, 1] where given, activated."""
+        """[B, C_in, H, W] -> [B, C, H, W], times ``scale`` and plus ``shift`` [C, 1, 1] if given, then activated."""
         height, width = x.shape[2], x.shape[3]
         scale = self.scale if scale is None else scale
         shift = self.bias if shift is None else torch.addcmul(shift, self.bias, scale)
@@ -67,14 +67,14 @@ class WinogradConv(nn.Module):
         return y if activation is None else activate(y, activation)
 
     def _by_strips(self, x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
-        """A few rows of tiles after the other, so that what lies between the steps stays in the cache."""
+        """Compute a few rows of tiles at a time, so that intermediate results stay in the cache."""
         height, width = x.shape[2], x.shape[3]
         y = torch.empty((x.shape[0], self.channels, height, width), dtype=x.dtype, memory_format=torch.channels_last)
         x = F.pad(x, (1, 1 + width % TILE, 1, 1 + height % TILE))
         bytes_in_row = 4 * PATCH * PATCH * (x.shape[1] + self.products.weight.shape[0] // PATCH**2) * -(-width // TILE)
         tile_rows = -(-height // TILE)
         strips = -(-tile_rows // max(1, STRIP_BYTES // bytes_in_row))
-        rows = TILE * -(-tile_rows // strips)  # strips of one height, as far as that goes
+        rows = TILE * -(-tile_rows // strips)  # all strips have this height, except perhaps the last
         with compiling():
             for top in range(0, height, rows):
                 products = self.products(_compiled(_patches)(x[:, :, top : top + rows + TILE]))
@@ -85,12 +85,12 @@ class WinogradConv(nn.Module):
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     limits = torch._dynamo.config
-    limits.recompile_limit = max(limits.recompile_limit, VERSIONS)  # beyond it a function would run uncompiled, unsaid
+    limits.recompile_limit = max(limits.recompile_limit, VERSIONS)  # beyond it a function would silently run uncompiled
     return torch.compile(function, dynamic=True)
 
 
 def _write_outputs(y: Tensor, products: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> None:
-    """Put the tiles together: [B, 16 * C', h, w], the first C of each C' channels meant, into ``y`` [B, C, H, W]."""
+    """Write tiles [B, 16 * C', h, w], of which the first C of each C' channels count, into ``y`` [B, C, H, W]."""
     tiles = products.unflatten(1, (PATCH, PATCH, -1))[:, :, :, : shift.shape[0]]
     rows = [_combine(_OUTPUT, tiles[:, :, column].unbind(1)) for column in range(PATCH)]
     outputs = [_combine(_OUTPUT, [row[at] for row in rows]) for at in range(TILE)]
@@ -105,7 +105,7 @@ def _finish(y: Tensor, relu: bool) -> Tensor:
 
 
 def _patches(x: Tensor) -> Tensor:
-    """The transformed patch of each tile, with its border: [B, C, 2 * h + 2, 2 * w + 2] -> [B, 16 * C, h, w]."""
+    """The transformed patch of each tile: a map with its border, [B, C, 2 * h + 2, 2 * w + 2] -> [B, 16 * C, h, w]."""
     last_row, last_column = x.shape[2] - PATCH + 1, x.shape[3] - PATCH + 1
     rows = [
         _combine(
@@ -117,7 +117,7 @@ def _patches(x: Tensor) -> Tensor:
 
 
 def _combine(matrix: Sequence[Sequence[int]], parts: Sequence[Tensor]) -> list[Tensor]:
-    """Each row's sum of the parts; coefficients are 1, 0 and -1."""
+    """The sum of the parts for each row of coefficients 1, 0 and -1."""
     return [_signed_sum([(sign, part) for sign, part in zip(row, parts) if sign]) for row in matrix]
 
 

@@ -12,9 +12,9 @@ from nas.export.standalone.layers import BLOCKS, ConvNorm, activate, batch_norm,
 
 
 class Connection(nn.Module):
-    """Brings a block's output to another block's size and channels: narrow; go down, or up; widen.
+    """Gives a block's output the size and channels of another block: narrow, go down or up, widen.
 
-    In the mobile family nothing is narrowed, and depthwise convolutions go down, one level each.
+    In the mobile family nothing is narrowed, and each depthwise convolution goes down one level.
     """
 
     def __init__(self, graph: Graph, parent: int, target: int) -> None:
@@ -37,7 +37,7 @@ class Connection(nn.Module):
         return self.widen(resize(x, size))
 
     def pool(self, x: Tensor, source: tuple[int, ...], size: tuple[int, ...]) -> Tensor:
-        """Max-pooling after the strided convolution, for what remains of the way from ``source`` to ``size``."""
+        """Max-pooling for the rest of the way from ``source`` to ``size``, after the strided convolution."""
         if self.s.repeated_pooling:
             while x.shape[2] > size[0] or x.shape[3] > size[1]:
                 x = max_pool(x, [3, 3], [2, 2], same=True)
@@ -50,7 +50,7 @@ class Connection(nn.Module):
 
 
 class Stem(nn.Module):
-    """A 7x7 convolution and max-pooling, of stride 2 each."""
+    """A 7x7 convolution and 3x3 max-pooling, each of stride 2."""
 
     def __init__(self, channels: int, s: Any) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Backbone(nn.Module):
                 self.endpoints[str(block.level)] = ConvNorm(width, s.endpoints, 1, s, act=act)
         if graph.family == "resnet-fpn":
             self.pyramid = Pyramid(graph)
-        self.multiple = s.image_multiple  # of image sides, so that feature maps fit each other
+        self.multiple = s.image_multiple  # the sides of images must be multiples, so that feature maps fit each other
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         graph = self.graph

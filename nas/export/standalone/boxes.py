@@ -10,17 +10,17 @@ from torch import Tensor
 
 
 def flat(maps: dict[int, Tensor], channels: int) -> Tensor:
-    """Maps [B, A * channels, h, w] of all levels -> [B, N, channels]; N: level, row, column, anchor."""
+    """Maps [B, A * channels, h, w] of all levels -> [B, N, channels]; N runs over levels, rows, columns, anchors."""
     return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, channels) for x in maps.values()], 1)
 
 
 def anchors(level: int, x: Tensor, s: Any) -> Tensor:
-    """Anchors [h * w * A, 4] of a map [..., h, w]: centre y, centre x, height, width in pixels."""
+    """Anchors [h * w * A, 4] of a map [B, C, h, w]: centre y, centre x, height, width in pixels."""
     stride = 2**level
     sizes = [2 ** (i / s.octaves) * s.anchor_size * stride for i in range(s.octaves)]
     shapes = torch.tensor([(a / math.sqrt(ratio), a * math.sqrt(ratio)) for a in sizes for ratio in s.aspect_ratios])
     offsets = torch.zeros_like(shapes)
-    if s.rounded_anchors:  # corners on whole pixels
+    if s.rounded_anchors:  # corners lie on whole pixels
         middle = (stride - 1) / 2
         low, high = (middle - (shapes - 1) / 2).round(), (middle + (shapes - 1) / 2).round()
         offsets, shapes = (low + high) / 2 - stride / 2, high - low
@@ -30,8 +30,8 @@ def anchors(level: int, x: Tensor, s: Any) -> Tensor:
 
 
 def decode(codes: Tensor, anchors: Tensor, size: tuple[int, ...], inclusive: bool) -> Tensor:
-    """Codes (ty, tx, th, tw) [..., 4] -> x1, y1, x2, y2 within the image of ``size`` (height, width)."""
-    extra = 1.0 if inclusive else 0.0  # whether a box's last pixel counts as a part of its width
+    """Codes ty, tx, th, tw [..., 4] -> boxes x1, y1, x2, y2 within the image of ``size`` (height, width)."""
+    extra = 1.0 if inclusive else 0.0  # a box then includes its last pixel
     centres, sides = anchors[..., :2] + extra / 2, anchors[..., 2:] + extra
     centres = codes[..., :2] * sides + centres
     sides = codes[..., 2:].clamp(max=math.log(1000 / 16)).exp() * sides
@@ -41,7 +41,7 @@ def decode(codes: Tensor, anchors: Tensor, size: tuple[int, ...], inclusive: boo
 
 
 def suppress(boxes: Tensor, iou: float) -> list[int]:
-    """Greedy non-maximum suppression of boxes [N, 4], best first: which stay."""
+    """Greedy non-maximum suppression of boxes [N, 4], best first: indices of those that stay."""
     x1, y1, x2, y2 = boxes.double().unbind(-1)
     areas, kept = (x2 - x1) * (y2 - y1), []
     left = torch.arange(len(boxes), device=boxes.device)
@@ -58,9 +58,10 @@ def suppress(boxes: Tensor, iou: float) -> list[int]:
 def select(
     scores: Tensor, boxes: Tensor, threshold: float, iou: float, candidates: int, detections: int
 ) -> dict[str, Tensor]:
-    """The best detections of one image, from scores [N, K] and boxes [N, 4] or, each class its own, [N, K, 4].
+    """The best detections in one image, from scores [N, K] and boxes, [N, 4] or for each class [N, K, 4].
 
-    Class 0 is the background. Of each other class that many candidates go through suppression.
+    Class 0 is the background. From each other class, the best ``candidates`` boxes whose scores are above ``threshold``
+    go through suppression.
     """
     found = []
     for label in range(1, scores.shape[1]):

@@ -14,7 +14,7 @@ from nas.export.standalone.layers import resize
 
 
 class Classifier(nn.Module):
-    """All endpoints at the finest one's size, averaged; global mean; a fully connected layer."""
+    """The mean of all endpoints at the size of the finest one, its mean over positions, a fully connected layer."""
 
     def __init__(self, graph: Graph, classes: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Per image the five likeliest classes: labels [5] and scores [5]."""
+        """The five likeliest classes of each image: ``labels`` [5] and ``scores`` [5], best first."""
         scores, labels = self(images)["class"].softmax(1).topk(min(5, self.predictor.out_features))
         return [{"labels": a, "scores": b} for a, b in zip(labels, scores)]
 

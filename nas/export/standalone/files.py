@@ -1,4 +1,4 @@
-"""The files beside this one."""
+"""Reading the files beside this one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from nas.export.standalone.graph import Graph
 
 HEADS: dict[str, type[nn.Module]] = {}
-"""Name of the head in ``architecture.json`` -> class of the network."""
+"""Name of a head in ``architecture.json`` -> class of the network; each head adds itself below."""
 
 
 def load(folder: str | Path) -> nn.Module:
-    """The network in a folder, with its weights, ready to detect."""
+    """The network in ``folder`` with its weights, in evaluation mode."""
     description = json.loads((Path(folder) / "architecture.json").read_text(encoding="utf-8"))
     graph = Graph(description)
     network = HEADS[description["head"]](graph, description["classes"])
@@ -25,7 +25,10 @@ def load(folder: str | Path) -> nn.Module:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Eight bytes with the length of a JSON header, the header (type, shape and place of each tensor), the tensors."""
+    """The tensors in a file: eight bytes with the length of a JSON header, the header, and the tensors' values.
+
+    The header gives the type, the shape and the place of each tensor.
+    """
     data = bytearray(path.read_bytes())
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
@@ -41,10 +44,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def plain_names(tensors: dict[str, Tensor], graph: Graph) -> dict[str, Tensor]:
-    """The weights by the names of the modules below.
+    """The weights under the names of the modules below.
 
-    In the file the narrow ends of all connections that leave a block are one tensor, those that go down first; here
-    every connection has its own.
+    In the file the narrow ends of all connections that leave a block are one tensor, in which those that go down come
+    first. Here every connection has a tensor of its own.
     """
     named = {}
     for name, value in tensors.items():

@@ -1,4 +1,4 @@
-"""Small parts, and the blocks."""
+"""Layers and blocks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def batch_norm(channels: int, s: Any) -> nn.BatchNorm2d:
 
 
 def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Before and after: as little as makes ceil(length / stride) positions, the odd one after."""
+    """Padding before and after an axis: the least that gives ceil(length / stride) positions, the odd one after."""
     total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Zeros around [B, C, H, W], as :func:`same_padding` says."""
+    """Pad [B, C, H, W] with zeros as :func:`same_padding` says."""
     return F.pad(x, same_padding(x.shape[3], kernel, stride) + same_padding(x.shape[2], kernel, stride))
 
 
 def max_pool(x: Tensor, kernels: list[int], strides: list[int], same: bool) -> Tensor:
-    """Max-pooling; unless ``same``, padded by half the kernel on both sides."""
+    """Max-pooling of [B, C, H, W]; without ``same`` the padding is half the kernel on both sides."""
     if not same:
         return F.max_pool2d(x, kernels, strides, [kernel // 2 for kernel in kernels])
     before = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernels, strides)]
@@ -37,12 +37,12 @@ def max_pool(x: Tensor, kernels: list[int], strides: list[int], same: bool) -> T
 
 
 def resize(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Nearest neighbour."""
+    """Resize [B, C, H, W] to ``size`` (height, width) by nearest neighbours."""
     return F.interpolate(x, size=size, mode="nearest")
 
 
 class ConvNorm(nn.Conv2d):
-    """Convolution without bias, batch normalisation, and maybe an activation."""
+    """A convolution without bias, batch normalisation, and an activation unless ``act`` is None."""
 
     def __init__(
         self, c_in: int, c_out: int, kernel: int, s: Any, stride: int = 1, groups: int = 1, act: str | None = None
@@ -60,7 +60,7 @@ class ConvNorm(nn.Conv2d):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1; the shortcut is a 1x1 convolution where the shape changes."""
+    """1x1, 3x3 and 1x1 convolutions, and a shortcut, which is a 1x1 convolution if the shape changes."""
 
     def __init__(self, c_in: int, c_out: int, s: Any, stride: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Bottleneck(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions; the shortcut as above."""
+    """Two 3x3 convolutions, and a shortcut as in :class:`Bottleneck`."""
 
     def __init__(self, c_in: int, c_out: int, s: Any, stride: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Residual(nn.Module):
 
 
 class MBConv(nn.Module):
-    """1x1 to six times the channels, depthwise 3x3, squeeze-and-excite, 1x1; a shortcut where the shape stays."""
+    """1x1 to six times the channels, depthwise 3x3, squeeze-and-excite, 1x1; a shortcut if the shape stays the same."""
 
     def __init__(self, c_in: int, c_out: int, s: Any, stride: int) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class MBConv(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel is weighted by what all channels' means say."""
+    """Weights each channel by what two 1x1 convolutions make of all channels' means."""
 
     def __init__(self, channels: int, squeezed: int, s: Any) -> None:
         super().__init__()

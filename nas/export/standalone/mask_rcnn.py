@@ -15,7 +15,7 @@ from nas.export.standalone.regions import BoxHead, MaskHead, RegionProposals, al
 
 
 class MaskRCNN(nn.Module):
-    """Regions that may hold an object; for each of them a class and a box; for each detection a mask."""
+    """Finds regions that may hold an object, a class and a box for each of them, and a mask for each detection."""
 
     def __init__(self, graph: Graph, classes: int) -> None:
         super().__init__()
@@ -37,9 +37,10 @@ class MaskRCNN(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """Per image the best detections above the threshold, best first.
+        """The detections in each image with scores above ``threshold``, best first.
 
-        Each has a box (x1, y1, x2, y2 in pixels), a score, a label, and a mask [28, 28], probabilities in the box.
+        Each image has ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels), ``scores`` [N], ``labels`` [N] and ``masks``
+        [N, 28, 28], probabilities within the box.
         """
         raw = self(images)
         endpoints, size = raw["endpoints"], raw["image_size"]

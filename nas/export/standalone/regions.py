@@ -1,4 +1,4 @@
-"""What Mask R-CNN computes for regions of an image."""
+"""What Mask R-CNN computes for the regions of an image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nas.export.standalone.towers import Tower, head_conv
 
 
 class RegionProposals(nn.Module):
-    """Some anchors at every position of every level; for each a logit of there being an object, and a box."""
+    """Anchors at every position of every level; each has a logit that there is an object, and a box."""
 
     def __init__(self, s: Any, levels: int) -> None:
         super().__init__()
@@ -26,14 +26,14 @@ class RegionProposals(nn.Module):
 
 
 def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, size: tuple[int, ...], s: Any) -> Tensor:
-    """Regions [R, 4] of image number ``image``: the best after suppression within each level."""
+    """Regions [R, 4] of image number ``image``: the best of those that suppression within each level keeps."""
     boxes, scores = [], []
     for level, x in logits.items():
         score = x[image].permute(1, 2, 0).flatten().double().sigmoid().float()
         code = codes[level][image].permute(1, 2, 0).reshape(-1, 4)
         order = score.sort(descending=True, stable=True).indices[: s.proposal_candidates]
         box = decode(code[order], anchors(level, x, s)[order], size, s.inclusive_pixels)
-        order, box = order[box.any(1)], box[box.any(1)]  # the others were clipped to the origin
+        order, box = order[box.any(1)], box[box.any(1)]  # clipping moved the others to the origin
         kept = suppress(box, s.proposal_iou)
         boxes.append(box[kept])
         scores.append(score[order[kept]])
@@ -44,8 +44,8 @@ def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, siz
 def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int, s: Any) -> Tensor:
     """Features [R, C, size, size] of regions [R, 4], each from the level that fits its size.
 
-    A region has size x size bins; the value in the middle of each, or the mean of some around it, is read between the
-    four nearest positions.
+    A region has size x size bins. The value of a bin is interpolated between the four positions nearest to its middle,
+    or it is the mean of several such values in the bin.
     """
     lowest, highest, middle, margin = min(endpoints), max(endpoints), s.canonical_level, 0.0
     if s.roi_levels:
@@ -70,13 +70,13 @@ def align(endpoints: dict[int, Tensor], image: int, boxes: Tensor, size: int, s:
 
 
 def neighbours(at: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The positions before and after, on an axis of ``length``, and how far ``at`` is on the way between them."""
+    """The positions before and after ``at`` on an axis of ``length``, and how far ``at`` lies between them, 0 to 1."""
     before = at.floor().clamp(max=length - 1)
     return before.long(), (before + 1).clamp(max=length - 1).long(), (at - before).clamp(max=1)
 
 
 class RegionTower(nn.Module):
-    """3x3 convolutions with batch normalisation."""
+    """3x3 convolutions, each followed by batch normalisation."""
 
     def __init__(self, s: Any, depth: int) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from nas.export.standalone.towers import Tower, head_conv
 
 
 class RetinaNetHead(nn.Module):
-    """A tower and a predictor for classes, and the same for boxes."""
+    """A tower and a predictor for classes, and another of each for boxes."""
 
     def __init__(self, s: Any, levels: int, classes: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class RetinaNetHead(nn.Module):
 
 
 class RetinaNet(nn.Module):
-    """Nine anchors at every position of every level; for each a logit per class and a box."""
+    """Nine anchors at every position of every level; each has a logit per class and a box."""
 
     def __init__(self, graph: Graph, classes: int) -> None:
         super().__init__()
@@ -46,7 +46,10 @@ class RetinaNet(nn.Module):
 
     @torch.no_grad()
     def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """Per image the best detections above the threshold, best first, after suppression within each class."""
+        """The detections in each image with scores above ``threshold``, best first.
+
+        Each image has ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels), ``scores`` [N] and ``labels`` [N].
+        """
         raw = self(images)
         logits, codes = flat(raw["class"], self.classes), flat(raw["box"], 4)
         boxes = torch.cat([anchors(level, x, self.s) for level, x in raw["box"].items()])

@@ -1,4 +1,4 @@
-"""Convolutions of the head."""
+"""Convolutions of heads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.export.standalone.layers import activate, batch_norm
 
 
 def head_conv(c_in: int, c_out: int, separable: bool, kernel: int = 3) -> nn.Module:
-    """With bias, on maps of the same size; separable: depthwise, then 1x1."""
+    """A convolution with bias that keeps the size of its map; a separable one is depthwise, then 1x1."""
     if not separable:
         return nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2)
     pair = nn.Sequential()
@@ -32,7 +32,7 @@ class Tower(nn.Module):
         self.norms = nn.ModuleList(nn.ModuleList(each) for each in norms)
 
     def forward(self, x: Tensor, at: int) -> Tensor:
-        """``at``: which of the levels ``x`` is."""
+        """Convolve the map ``x`` [B, C, h, w] of level number ``at``, counted from 0."""
         for convolution, norms in zip(self.convolutions, self.norms):
             x = activate(norms[at](convolution(x)), self.act)  # type: ignore[index]
         return x

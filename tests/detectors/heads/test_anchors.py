@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -44,3 +45,35 @@ def test_order_of_anchors(convention: str, ratios: tuple[float, ...]) -> None:
 def test_anchors_of_the_ports_lie_on_pixels() -> None:
     corners = to_corners(anchor_boxes(((3, (2, 2)), (4, (1, 1))), 3.0, torch.device("cpu"), MMDET))
     assert torch.equal(corners, corners.round())
+
+
+def base_anchors(stride: int, size: float) -> np.ndarray:
+    """Their rule in exact steps: around (stride - 1) / 2, sides counted with both end pixels, corners rounded."""
+    rows = []
+    for ratio in (0.5, 1.0, 2.0):
+        for octave in range(3):
+            side = stride * size * 2 ** (octave / 3)
+            width, height = side / np.sqrt(ratio), side * np.sqrt(ratio)
+            middle = (stride - 1) / 2
+            rows.append([middle + sign * (extent - 1) / 2 for sign in (-1, 1) for extent in (width, height)])
+    return np.round(rows)
+
+
+@pytest.mark.parametrize("size", [3.0, 4.0, 5.0])
+@pytest.mark.parametrize("level", [3, 4, 5, 6, 7])
+def test_anchors_lie_on_whole_pixels_as_theirs(level: int, size: float) -> None:
+    ours = to_corners(anchor_boxes(((level, (2, 3)),), size, torch.device("cpu"), MMDET)).reshape(2, 3, 3, 3, 4)
+    base = torch.from_numpy(base_anchors(2**level, size)).float().reshape(3, 3, 4).transpose(0, 1)
+    for row in range(2):
+        for column in range(3):
+            shift = torch.tensor([column, row, column, row]) * 2**level
+            assert torch.equal(ours[row, column], base + shift)
+
+
+def test_anchors_of_the_first_position() -> None:
+    """Numbers of mmdetection 1.1 for a base size of 8 and an octave base scale of 3, ratio by ratio."""
+    expected = """-13 -4 20 11  -17 -7 24 14  -23 -9 30 16
+                  -8 -8 15 15  -11 -11 18 18  -15 -15 22 22
+                  -4 -13 11 20  -7 -17 14 24  -9 -23 16 30"""
+    ours = to_corners(anchor_boxes(((3, (1, 1)),), 3.0, torch.device("cpu"), MMDET)).reshape(3, 3, 4).transpose(0, 1)
+    assert ours.flatten().tolist() == [float(number) for number in expected.split()]

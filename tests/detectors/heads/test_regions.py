@@ -1,4 +1,4 @@
-"""ROIAlign against a plain loop, the region heads, and the box code of regions."""
+"""ROIAlign against plain loops, and the box code of regions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nas.detectors import Scaling
+from nas.detectors.convention import MMDET, TPU
+from nas.detectors.heads.fixed_shapes import align_fixed
 from nas.detectors.heads.regions import align_regions, decode_regions, encode_regions, roi_levels
+from tests.detectors.heads.regions_support import crop_inclusive, pixel_regions
 
-SCALING = Scaling(endpoints=6, head_channels=5, head_depth=2, fc_channels=7).resolved("mask_rcnn")
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -109,3 +110,43 @@ def test_box_codes_of_regions_have_weights() -> None:
     codes = torch.tensor([[1.0, -2, 5 * math.log(0.5), 5 * math.log(1.5)]])
     expected = [[20 - 4 - 15, 40 + 4 - 10, 20 - 4 + 15, 40 + 4 + 10]]
     torch.testing.assert_close(decode_regions(codes, rois, (100, 100)), torch.tensor(expected, dtype=torch.float32))
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1, 3, 7]), lowest=st.sampled_from([2, 3]))
+def test_inclusive_regions_are_the_plain_loop(seed: int, size: int, lowest: int) -> None:
+    torch.manual_seed(seed)
+    levels = range(lowest, lowest + 5)
+    maps = {level: torch.randn(2, 3, 512 // 2**level, 640 // 2**level, dtype=torch.float64) for level in levels}
+    rois = [pixel_regions(6, 512, 640), pixel_regions(3, 512, 640)]
+    found = align_regions(maps, rois, size, MMDET)
+    expected = [
+        crop_inclusive({level: x[at] for level, x in maps.items()}, box.tolist(), size)
+        for at in (0, 1)
+        for box in rois[at]
+    ]
+    torch.testing.assert_close(found, torch.stack(expected))
+    fixed = align_fixed({level: x[:1] for level, x in maps.items()}, rois[0], size, MMDET)
+    torch.testing.assert_close(fixed, found[:6])
+
+
+@pytest.mark.parametrize(("side", "level"), [(1, 3), (111, 3), (112, 4), (223, 4), (224, 5), (448, 6), (4000, 6)])
+def test_level_of_a_square_with_its_last_pixel(side: int, level: int) -> None:
+    box = torch.tensor([[8.0, 9, 7 + side, 8 + side]])
+    assert roi_levels(box, 3, 7, MMDET).tolist() == [level]
+    assert roi_levels(box, 2, 6, MMDET).tolist() == [level - 1]
+    assert roi_levels(box, 3, 4, MMDET).tolist() == [min(level, 4)]
+
+
+def test_other_conventions_read_once_a_bin() -> None:
+    maps, rois = {3: torch.randn(1, 2, 16, 16)}, [torch.tensor([[8.0, 8, 40, 72]])]
+    once = align_regions(maps, rois, 7, TPU)
+    assert torch.equal(once, align_regions(maps, rois, 7))
+    assert not torch.allclose(once, align_regions(maps, rois, 7, MMDET), atol=1e-3)
+
+
+def test_boxes_of_regions_count_their_last_pixel() -> None:
+    # A region of pixels 10 to 19 (width 10, middle 14.5) moved by 0.1 * 2 of its width, twice as wide.
+    codes = torch.tensor([[0.0, 2.0, 0.0, 5 * math.log(2)]])
+    boxes = decode_regions(codes, torch.tensor([[10.0, 10, 19, 19]]), (64, 64), inclusive=True)
+    torch.testing.assert_close(boxes, torch.tensor([[7.0, 10, 26, 19]]))

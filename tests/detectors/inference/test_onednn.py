@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from nas.detectors.inference.onednn import PackedConv
+from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.inference.optimise import optimise
 from tests.detectors.inference.support import assert_same, trained
 
@@ -15,11 +15,11 @@ def test_two_image_sizes_in_turn_keep_their_layouts() -> None:
     sizes = [torch.randn(1, 3, side, side) for side in (128, 192)]
     for images in sizes:
         fast(images)
-    kept = {id(module): dict(module.packed) for module in fast.modules() if isinstance(module, PackedConv)}
+    kept = {id(module): dict(module.packed) for module in fast.modules() if isinstance(module, PrepackedConv)}
     for images in sizes:
         fast(images)
     for module in fast.modules():
-        if isinstance(module, PackedConv):
+        if isinstance(module, PrepackedConv):
             assert all(module.packed[size] is layout for size, layout in kept[id(module)].items())
 
 

@@ -1,4 +1,4 @@
-"""The units of the block types, and the group of equal units that a node is."""
+"""The units of the block types, and the group of units that makes a node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCKS: Mapping[str, type[Block]] = {
     "residual": ResidualBlock,
     "mbconv": InvertedBottleneckBlock,
 }
-"""Block type -> its unit. A level of a feature pyramid is none: the pyramid computes them together."""
+"""Block type -> its unit. A level of a feature pyramid has none: the pyramid computes its levels together."""
 
 
 def block_group(
@@ -26,7 +26,7 @@ def block_group(
     """``scaling.repeats`` units in sequence; only the first may change channels and resolution.
 
     Args:
-        width: of the units, see :class:`Block`.
+        width: width of the units; see :class:`Block`.
     """
     unit = BLOCKS[spec.block_type]
     channels = width * unit.expansion

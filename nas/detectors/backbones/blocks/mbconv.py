@@ -24,7 +24,7 @@ SQUEEZE_RATIO = 0.2
 class InvertedBottleneckBlock(Block):
     """MBConv: 1x1 expansion, depthwise 3x3, squeeze-and-excite, linear 1x1.
 
-    The shortcut exists only where neither channels nor resolution change; nothing is activated after it.
+    There is a shortcut only if neither channels nor resolution change. No activation follows it.
     """
 
     expansion = BLOCK_TYPES["mbconv"].expansion
@@ -46,7 +46,7 @@ class InvertedBottleneckBlock(Block):
 
 
 class SqueezeExcite(nn.Module):
-    """Channels weighted by what two 1x1 convolutions with bias make of their means (arXiv 1709.01507)."""
+    """Weights each channel by what two 1x1 convolutions with bias make of all channels' means (arXiv 1709.01507)."""
 
     def __init__(self, channels: int, squeezed: int, scaling: Scaling) -> None:
         super().__init__()
@@ -68,11 +68,11 @@ class SqueezeExcite(nn.Module):
         yield Part(name, level, (self.reduce, self.expand), positions=1, products=products)
 
     def roles(self, role: Role, key: str) -> Iterator[tuple[Role, Weight]]:
-        """The two convolutions' kernels and biases; ``role`` is the layer's, ``key`` its own."""
-        for layer in ("reduce", "expand"):
-            own = replace(role, layer=f"{role.layer}.{layer}")
-            yield replace(own, part="kernel"), Weight(f"{key}.{layer}.weight", "conv")
-            yield replace(own, part="bias"), Weight(f"{key}.{layer}.bias", "vector")
+        """The two convolutions, which are layers of the block; ``role`` is the block's, ``key`` the module's own."""
+        for name in ("reduce", "expand"):
+            layer = replace(role, layer=f"squeeze_{name}")
+            yield replace(layer, part="kernel"), Weight(f"{key}.{name}.weight", "conv")
+            yield replace(layer, part="bias"), Weight(f"{key}.{name}.bias", "vector")
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> the same shape."""

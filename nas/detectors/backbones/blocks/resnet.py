@@ -11,9 +11,9 @@ from search_spaces.vocabulary import BLOCK_TYPES
 
 
 class BottleneckBlock(Block):
-    """1x1, 3x3 and 1x1 convolution and a shortcut, activation after the sum.
+    """A 1x1, a 3x3 and a 1x1 convolution, and a shortcut. An activation follows the sum.
 
-    The shortcut is a 1x1 convolution where the number of channels or the resolution changes.
+    The shortcut is a 1x1 convolution if the number of channels or the resolution changes.
     """
 
     expansion = BLOCK_TYPES["bottleneck"].expansion
@@ -35,7 +35,7 @@ class BottleneckBlock(Block):
 
 
 class ResidualBlock(Block):
-    """Two 3x3 convolutions, the first with the stride, and a shortcut; otherwise as :class:`BottleneckBlock`."""
+    """Two 3x3 convolutions, of which the first has the stride, and a shortcut as in :class:`BottleneckBlock`."""
 
     expansion = BLOCK_TYPES["residual"].expansion
     last = "second"
