@@ -40,7 +40,10 @@ def _reason(error: Exception) -> str:
             "which needs a C++ compiler, and none is found that works: install g++ or clang++, or set CXX to its path"
         )
     if isinstance(error, OSError) or any(kind in said for kind in ("PermissionError", "OSError", "NotFoundError")):
-        return f"and a file of the compiler cannot be used ({said}): set TORCHINDUCTOR_CACHE_DIR to a folder for them"
+        return (
+            f"and a file that this needs cannot be used ({said}): set TORCHINDUCTOR_CACHE_DIR to a folder with free space "
+            "that you may write to"
+        )
     return f"which failed ({said}): mend the C++ compiler (CXX, its headers)"
 
 
