@@ -41,8 +41,8 @@ def _reason(error: Exception) -> str:
         )
     if isinstance(error, OSError) or any(kind in said for kind in ("PermissionError", "OSError", "NotFoundError")):
         return (
-            f"and a file that this needs cannot be used ({said}): set TORCHINDUCTOR_CACHE_DIR to a folder with free space "
-            "that you may write to"
+            f"and a file that this needs cannot be used ({said}): set TORCHINDUCTOR_CACHE_DIR to a folder with free "
+            "space that you may write to"
         )
     return f"which failed ({said}): mend the C++ compiler (CXX, its headers)"
 
