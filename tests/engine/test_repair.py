@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.engine import RECORD_NAME, TrialState, read_run, repair_record, run_serial
+from nas.engine import RECORD_NAME, TrialState, read_run, repair, repair_record, run_serial
 from nas.engine.database import connect
 from nas.engine.repair import read_repaired
 from nas.engine.rows import to_row
@@ -304,3 +304,22 @@ def test_the_controller_is_brought_to_the_point_where_the_repaired_record_ends(f
     assert len(search.history.trials) == 9
     assert controller.log[0][0] == "ask"
     end(search)
+
+
+def test_a_repair_that_is_killed_is_made_again(folder, true):
+    interrupt_commit(folder, true)
+    damaged = bytearray((folder / RECORD_NAME).read_bytes())
+    damaged[8 * PAGE : 9 * PAGE] = bytes(PAGE)
+    (folder / RECORD_NAME).write_bytes(damaged)
+    journal = (folder / JOURNAL).read_bytes()
+    if not (child := os.fork()):
+        repair.sync_folder = lambda folder: os._exit(9)  # right before the new record takes its place
+        repair_record(folder)
+    os.waitpid(child, 0)
+    assert (folder / RECORD_NAME).read_bytes() == damaged
+    assert (folder / f"{RECORD_NAME}.damaged-1").read_bytes() == damaged
+    assert (folder / f"{RECORD_NAME}.damaged-1-journal").read_bytes() == journal
+    assert "is repaired" in repair_record(folder)[0]
+    events = read_events(folder)[0]
+    assert events == true[: len(events)]
+    assert len(events) > 10
