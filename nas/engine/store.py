@@ -221,7 +221,7 @@ def _read(connection: sqlite3.Connection, path: Path) -> tuple[list[Event], list
         rows = connection.execute("SELECT number, payload, checksum FROM events ORDER BY number").fetchall()
         for (found,) in connection.execute("PRAGMA quick_check"):
             if found != b"ok":
-                raise RecordError(f"record {path} is damaged ({found.decode()}); {REPAIR}.")
+                raise RecordError(f"record {path} is damaged ({' '.join(found.decode().split())}); {REPAIR}.")
     return from_rows(rows, path)
 
 
