@@ -7,6 +7,7 @@ import json
 import sys
 
 from nas.command_line import Config, run_command
+from nas.command_line.checks import check_format
 from nas.command_line.cost_table import cost_row, print_costs, print_files
 from nas.command_line.detector import make_detector, read_image_size
 from nas.detectors import PUBLISHED, DetectionSettings, Network, cost, optimise
@@ -22,8 +23,7 @@ DEFAULT_SIZE = 640
 
 def compile_architecture(config: Config) -> None:
     """Print one detector's cost and write its files, or with no architecture print a row for each published one."""
-    if config["format"] not in ("table", "json"):
-        raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
+    check_format(config)
     if config["fast"] and not config["measure"]:
         raise ConfigError("fast is for measure=true; in Python nas.optimise(detector) makes the fast copy.")
     single = config["arch"] is not None or config["weights"] is not None

@@ -32,7 +32,7 @@ from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
 from search_spaces.errors import ConfigError
-from search_spaces.settings import build_settings
+from search_spaces.settings import SettingError
 
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
@@ -75,8 +75,12 @@ def search(config: Config) -> None:
 
 
 def _search_settings(config: Config) -> SearchSettings:
+    """The settings of the search, which lie at the top of the configuration; ``retries`` is in the runner's part."""
     values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates")}
-    return build_settings(SearchSettings, {**values, "retries": config["runner"].get("retries", 0)}, "search")
+    try:
+        return SearchSettings(**values, retries=config["runner"].get("retries", 0))
+    except SettingError as error:
+        raise (error.under("runner") if error.name == "retries" else error) from None
 
 
 def _folder(config: Config) -> Path:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import _compat_pickle
 import importlib
 import os
 import pickle
-import pickletools
-import re
-import zipfile
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from search_spaces.errors import ConfigError
+from nas.checkpoints.stand_ins import stand_ins
+from search_spaces.errors import ConfigError, first_line
 
 Arrays = Mapping[str, np.ndarray]
-_LEGACY_PICKLES = 5  # before the values: a magic number, the format's version, the system, the content, the keys
 
 
 def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
@@ -45,8 +40,9 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
         names = reader.get_variable_to_shape_map()
         values = {name: reader.get_tensor(name) for name in sorted(names)}
     except Exception as error:  # TensorFlow's own errors, which differ between releases
+        reason = first_line(error, type(error).__name__)
         raise ConfigError(
-            f"checkpoint {prefix}: its index or data file is broken or cut off ({_first_line(error)}); copy both again."
+            f"checkpoint {prefix}: its index or data file is broken or cut off ({reason}); copy both again."
         ) from None
     return {name: np.asarray(value) for name, value in values.items() if isinstance(value, np.ndarray | np.generic)}
 
@@ -98,7 +94,7 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ConfigError(f"checkpoint {path}: there is no such file.")
     try:
-        with torch.serialization.safe_globals([(_stand_in(name), name) for name in _names_in(path)]):
+        with torch.serialization.safe_globals([*stand_ins(path)]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # errors of pickle, zip and torch
         advice = ""
@@ -115,59 +111,3 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary (a mapping from names to tensors).")
     return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
-
-
-class _Ignored(list):  # a list may be appended to, and so may objects of some classes
-    """Stands for an object of a class that is not known; forgets all that it is given."""
-
-    def __init__(self, *_: Any) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: Any) -> None:
-        """Forget the state."""
-
-
-class _IgnoredTable:
-    """Makes a plain dictionary in place of one of a class that is not known; nothing else may be filled by key."""
-
-    def __new__(cls, *_: Any) -> OrderedDict[Any, Any]:  # type: ignore[misc]
-        return OrderedDict()
-
-
-def _stand_in(name: str) -> type:
-    """What is made where a pickle names a class or function; PyTorch's own list of safe ones goes before it."""
-    return _IgnoredTable if name.lower().endswith("dict") else _Ignored
-
-
-def _names_in(path: Path) -> set[str]:
-    """The classes and functions that the pickles of a PyTorch file name, read without unpickling.
-
-    Python 2 knew some by other names, which PyTorch translates; both are given.
-    """
-    found: set[str] = set()
-    for operation, argument, _ in _operations(path):
-        if operation.name == "GLOBAL":
-            module, name = str(argument).split(" ", 1)
-            now = _compat_pickle.NAME_MAPPING.get((module, name))
-            translated = now or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-            found |= {f"{module}.{name}", ".".join(translated)}
-    return found
-
-
-def _operations(path: Path) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
-    """The operations of all pickles in a file of either format, zip or the one before PyTorch 1.6."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith("data.pkl"):
-                    yield from pickletools.genops(archive.read(name))
-        return
-    with path.open("rb") as file:
-        for _ in range(_LEGACY_PICKLES):
-            yield from pickletools.genops(file)
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's message, without colour codes."""
-    text = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
-    return text.splitlines()[0]

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from nas.engine.store import RECORD_NAME
-from search_spaces.errors import ConfigError, RecordError
+from search_spaces.errors import RecordError
+from search_spaces.settings import SettingError, as_yaml, fits
 
 RUNS = Path("runs")
 LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
@@ -64,6 +65,6 @@ def _as_text(run: object) -> str | None:
     """The path of a folder; one that looks like a number, 20250101, arrives as a number."""
     if run is None or isinstance(run, str):
         return run
-    if isinstance(run, int) and not isinstance(run, bool):
+    if fits(run, int):
         return str(run)
-    raise ConfigError(f"run is {run!r}; it must be the path of a folder, or null.")
+    raise SettingError("run", f"is {as_yaml(run)}; it must be the path of a folder or null.")

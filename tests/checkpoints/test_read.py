@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-import collections
-import datetime
 import importlib
 import os
-from collections.abc import Iterator
-from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -164,18 +158,6 @@ class Unknown:
         raise AssertionError("the class was used")
 
 
-class UnknownDict(dict):
-    """A dictionary with attributes, as configurations often are."""
-
-    def __init__(self, *args: object, **values: object) -> None:
-        super().__init__(*args, **values)
-        self.source = "config.py"
-
-
-class UnknownList(list):
-    """A list of a class of its own."""
-
-
 class Harmful:
     """Runs a command where it is unpickled without care."""
 
@@ -184,49 +166,6 @@ class Harmful:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return self.call
-
-
-def in_either_format(content: object, path: Path) -> Iterator[Path]:
-    for zipped in (True, False):
-        torch.save(content, path, _use_new_zipfile_serialization=zipped)
-        yield path
-
-
-@pytest.mark.parametrize(
-    "beside",
-    [
-        np.float64(0.25),
-        {"best": np.float32(0.5), "epoch": np.int64(3), "flag": np.bool_(True), "text": np.str_("a")},
-        np.arange(5),
-        np.array(["a", None], dtype=object),
-        [np.dtype("float32"), np.dtype([("x", "f4")]), np.float64, np.datetime64("2024-01-01"), complex(1, 2)],
-        np.random.default_rng(0).bit_generator.state,
-        [datetime.datetime(2024, 1, 1), Path("a"), range(3), slice(1, 2), frozenset({1}), {1}, Fraction(1, 3)],
-        [Unknown({"history": np.zeros(3)}), Unknown, len],
-        UnknownDict(a=1, b=UnknownDict(c=np.float64(2))),
-        [collections.defaultdict(list, {"a": [1]}), collections.Counter("aab"), collections.deque([1, 2])],
-        UnknownList([1, 2, 3]),
-        argparse.Namespace(lr=0.1),
-    ],
-    ids=lambda beside: type(beside).__name__,
-)
-def test_what_lies_beside_the_weights_is_passed_over(beside: object, tmp_path: Path) -> None:
-    weight = torch.arange(6.0).reshape(2, 3)
-    content = {"meta": beside, "state_dict": {"a": weight}, "after": [beside, {"again": beside}]}
-    for path in in_either_format(content, tmp_path / "file.pth"):
-        np.testing.assert_array_equal(read_torch(path)["a"], weight.numpy())
-
-
-@pytest.mark.parametrize("function", [exec, print, os.system, os.mkdir, eval, getattr, __import__])
-def test_nothing_that_a_file_names_is_run(function: object, tmp_path: Path) -> None:
-    content = {
-        "meta": Harmful(function, f"open({str(tmp_path / 'proof')!r}, 'w')"),
-        "state_dict": {"a": torch.zeros(1)},
-    }
-    for path in in_either_format(content, tmp_path / "file.pth"):
-        with suppress(ConfigError):
-            read_torch(path)
-        assert [one.name for one in tmp_path.iterdir()] == ["file.pth"]
 
 
 def test_a_refused_file_says_how_to_keep_its_weights(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from nas.detectors.detector import Network, as_detector
 from nas.detectors.devices import device_name, find_device
 from nas.detectors.sizes import Size
-from search_spaces.errors import ConfigError
+from search_spaces.settings import integer, one_of
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MEGABYTE = 2**20
@@ -112,11 +112,9 @@ def measure_latency(
 
 
 def _check_method(precision: str, batch: int, warmup: int, runs: int) -> None:
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    one_of("precision", precision, PRECISIONS)
     for name, value, least in (("batch", batch, 1), ("warmup", warmup, 0), ("runs", runs, 1)):
-        if value < least:
-            raise ConfigError(f"{name} is {value}; it must be at least {least}.")
+        integer(name, value, least)
 
 
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -21,6 +21,7 @@ from ray.exceptions import RayError
 from nas.engine.loop import describe
 from nas.engine.ray.path import SamePath
 from search_spaces.errors import ConfigError
+from search_spaces.settings import SettingError, as_yaml, at_least, integer
 
 PROJECT = Path(__file__).resolve().parents[3]
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -52,7 +53,7 @@ class RaySettings:
             machine can reach it.
 
     Raises:
-        ConfigError: a number is out of range.
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     workers: int | None = None
@@ -61,14 +62,17 @@ class RaySettings:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"runner workers is {self.workers}; it must be at least 1, or null.")
-        if self.cpus_per_trial < 1:
-            raise ConfigError(f"runner cpus_per_trial is {self.cpus_per_trial}; it must be at least 1.")
-        if self.gpus_per_trial is not None and self.gpus_per_trial < 0:
-            raise ConfigError(f"runner gpus_per_trial is {self.gpus_per_trial}; it must be 0 or more, or null.")
-        if self.address is not None and not re.fullmatch(r"[^:/]+:\d{1,5}", self.address):
-            raise ConfigError(f"runner address is {self.address!r}; it must be host:port of a Ray cluster, or null.")
+        if self.workers is not None:
+            integer("workers", self.workers, 1)
+        integer("cpus_per_trial", self.cpus_per_trial, 1)
+        if self.gpus_per_trial is not None:
+            at_least("gpus_per_trial", self.gpus_per_trial, 0)
+        if self.address is not None and not _is_address(self.address):
+            raise SettingError("address", f"is {as_yaml(self.address)}; it must be host:port of a Ray cluster or null.")
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^:/]+:\d{1,5}", value) is not None
 
 
 @contextmanager
@@ -139,7 +143,7 @@ def _start_ray(settings: RaySettings, files: str) -> None:
             runtime_env={"env_vars": {"PYTHONPATH": python_path}},
         )
     except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
-        where = f"runner address {settings.address}" if settings.address else "Ray on this machine"
+        where = f"runner.address {settings.address}" if settings.address else "Ray on this machine"
         raise ConfigError(f"{where} cannot be used: {describe(error)}") from None
 
 
@@ -157,7 +161,7 @@ def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
         fitting = min(fitting, int(gpus / gpus_per_trial + 1e-9))
     if not fitting:
         raise ConfigError(
-            f"runner cpus_per_trial {settings.cpus_per_trial} and gpus_per_trial {gpus_per_trial:g} exceed what Ray "
+            f"runner.cpus_per_trial {settings.cpus_per_trial} and gpus_per_trial {gpus_per_trial:g} exceed what Ray "
             f"has: {cpus:g} CPUs and {gpus:g} GPUs; lower them."
         )
     return {"cpu": settings.cpus_per_trial, "gpu": gpus_per_trial}, min(settings.workers or fitting, fitting)

@@ -14,14 +14,16 @@ from search_spaces.errors import ConfigError
 @pytest.mark.parametrize(
     ("setting", "value", "right"),
     [
-        ("workers", 0, "at least 1, or null"),
+        ("workers", 0, "at least 1"),
+        ("workers", "x", "an integer"),
         ("cpus_per_trial", 0, "at least 1"),
-        ("gpus_per_trial", -0.5, "0 or more, or null"),
-        ("address", "somewhere", "host:port of a Ray cluster, or null"),
+        ("gpus_per_trial", -0.5, "at least 0"),
+        ("address", "somewhere", "host:port of a Ray cluster or null"),
+        ("address", 6379, "host:port of a Ray cluster or null"),
     ],
 )
-def test_settings_out_of_range(setting, value, right):
-    with pytest.raises(ConfigError, match=rf"^runner {setting} is {value!r}; it must be {right}\.$"):
+def test_settings_of_the_wrong_type_or_out_of_range(setting, value, right):
+    with pytest.raises(ConfigError, match=rf"^{setting} is {value!r}; it must be {right}\.$"):
         RaySettings(**{setting: value})
 
 
@@ -53,7 +55,7 @@ def test_a_cluster_that_does_not_answer_is_said_to_and_the_environment_is_as_bef
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         before = dict(os.environ)
-        said = f"^runner address {address} cannot be used: "
+        said = f"^runner.address {address} cannot be used: "
         with pytest.raises(ConfigError, match=said), ray_session(RaySettings(address=address)):
             pass
     assert dict(os.environ) == before
