@@ -221,7 +221,8 @@ def _read(connection: sqlite3.Connection, path: Path) -> tuple[list[Event], list
         rows = connection.execute("SELECT number, payload, checksum FROM events ORDER BY number").fetchall()
         for (found,) in connection.execute("PRAGMA quick_check"):
             if found != b"ok":
-                raise RecordError(f"record {path} is damaged ({' '.join(found.decode().split())}); {REPAIR}.")
+                problems = (line for line in found.decode().splitlines() if not line.startswith("***"))  # a heading
+                raise RecordError(f"record {path} is damaged ({next(problems, 'SQLite refuses it')}); {REPAIR}.")
     return from_rows(rows, path)
 
 
