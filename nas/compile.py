@@ -12,6 +12,7 @@ from nas.command_line.cost_table import cost_row, print_costs, print_files
 from nas.command_line.detector import make_detector, read_image_size
 from nas.detectors import PUBLISHED, DetectionSettings, Network, cost, optimise
 from nas.detectors.devices import find_device
+from nas.detectors.inference.compiling import compiling
 from nas.detectors.inference.latency import Latency, measure_latency
 from nas.detectors.sizes import Size
 from nas.export.files import write_files
@@ -82,7 +83,8 @@ def measure(detector: Network, size: Size, config: Config) -> Latency:
             raise ConfigError(
                 f"precision is {config['precision']!r}; the fast copy on a CPU computes in float32 alone."
             )
-        detector = optimise(detector.eval().to(device))
+        with compiling():
+            return measure_latency(optimise(detector.eval().to(device)), size, **settings)
     return measure_latency(detector, size, **settings)
 
 

@@ -23,6 +23,7 @@ from nas.engine.older import current_config, is_older
 from nas.engine.progress import ProgressLine
 from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
+from nas.engine.repair import read_repaired, repair_record
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import Store
@@ -30,15 +31,20 @@ from nas.reporting import summarise, write_outputs
 from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
+from search_spaces.errors import ConfigError
 from search_spaces.settings import SettingError
 
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
     """The configuration of the arguments; with ``resume=true`` what they leave out is taken from the record."""
-    run = load_config(command, [argument for argument in arguments if argument.startswith(("run=", "resume="))])
+    about_the_run = [argument for argument in arguments if argument.startswith(("run=", "resume=", "repair="))]
+    run = load_config(command, about_the_run)
     if not run["resume"]:
+        if run["repair"]:
+            raise ConfigError("repair=true is for a record that is there; give resume=true run=DIR beside it.")
         return load_config(command, arguments)
-    recorded = read_run(existing_folder(run["run"])).sessions[-1].config
+    read = read_repaired if run["repair"] else read_run
+    recorded = {**read(existing_folder(run["run"])).sessions[-1].config, "repair": run["repair"]}
     return load_config(command, arguments, earlier=current_config(recorded))
 
 
@@ -48,6 +54,9 @@ def search(config: Config) -> None:
     space = make_space(config)
     controller = make_controller(config, space)
     run_trials, folder = make_runner(config), _folder(config)
+    if config["repair"]:
+        for sentence in repair_record(folder):
+            print(f"warning: {sentence}", file=sys.stderr)
     proxy = proxy_factory(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     proxy.prepare()

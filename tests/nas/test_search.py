@@ -256,3 +256,33 @@ def test_a_torn_last_row_is_dropped_with_a_warning(run_search, found):
     assert code == 0
     assert "warning: record found/record.db: its last row" in output
     assert sum(t.state is TrialState.COMPLETE for t in read_run(found).trials) == 6
+
+
+def test_a_damaged_record_is_repaired_and_the_search_goes_on(run_search, found):
+    before = read_run(found)
+    path = found / "record.db"
+    content = path.read_bytes()
+    damaged = content[:-4096]
+    path.write_bytes(damaged)
+    code, output = run_search("resume=true", "run=found")
+    assert code == 2
+    assert output.startswith(
+        "error: record found/record.db is damaged: give repair=true (with resume=true to nas.search"
+    )
+    assert run_search("resume=true", "run=found", "repair=true", "--cfg")[0] == 0
+    assert path.read_bytes() == damaged
+    code, output = run_search("resume=true", "run=found", "repair=true")
+    assert code == 0, output
+    assert "was damaged and is repaired" in output
+    assert (found / "record.db.damaged-1").read_bytes() == damaged
+    after = read_run(found)
+    assert [trial.decisions for trial in after.trials] == [trial.decisions for trial in before.trials]
+    path.write_bytes(path.read_bytes()[:-4096])
+    assert run_search("resume=true", "run=found")[0] == 2  # repairing is asked for each time
+
+
+def test_repair_without_resume_is_refused(run_search):
+    assert run_search("repair=true", *FAST) == (
+        2,
+        "error: repair=true is for a record that is there; give resume=true run=DIR beside it.\n",
+    )

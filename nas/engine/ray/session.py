@@ -19,6 +19,7 @@ from ray._private import ray_constants
 from ray.exceptions import RayError
 
 from nas.engine.loop import describe
+from nas.engine.ray.path import SamePath
 from search_spaces.errors import ConfigError
 from search_spaces.settings import SettingError, as_yaml, at_least, integer
 
@@ -138,6 +139,7 @@ def _start_ray(settings: RaySettings, files: str) -> None:
             **({"address": settings.address} if settings.address else local),
             log_to_driver=False,
             logging_level=logging.CRITICAL,
+            job_config=SamePath(),
             runtime_env={"env_vars": {"PYTHONPATH": python_path}},
         )
     except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
