@@ -6,9 +6,11 @@ controller learns. The record, the best architecture, pictures and a report are 
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from nas.command_line import Config, run_command
@@ -25,11 +27,13 @@ from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
-from nas.engine.store import Store
+from nas.engine.store import RECORD_NAME, Store
+from nas.engine.trial import TrialState
 from nas.reporting import summarise, write_outputs
 from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
+from search_spaces.errors import NasError, SearchError
 from search_spaces.settings import build_settings
 
 
@@ -43,12 +47,16 @@ def configure(command: str, arguments: Sequence[str]) -> Config:
 
 
 def search(config: Config) -> None:
-    """Run or resume the search that the configuration describes."""
+    """Run or resume the search that the configuration describes.
+
+    Raises:
+        SearchError: it is over, and nothing could be evaluated.
+    """
     settings = _search_settings(config)
     space = make_space(config)
     controller = make_controller(config, space)
     run_trials, folder = make_runner(config), _folder(config)
-    proxy = proxy_factory(config)()
+    proxy = _make_proxy(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     proxy.prepare()
     with _open_store(config, folder, proxy) as store:
@@ -59,7 +67,7 @@ def search(config: Config) -> None:
         state = Search(controller, store, settings, on_change=progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
-        reason = _run(state, run_trials, proxy_factory(config), progress)
+        reason = _run(state, run_trials, _make_proxy(config), progress)
     run = read_run(folder)
     written = write_outputs(run, folder)
     _conclude(run, folder, reason, written)
@@ -74,6 +82,17 @@ def _folder(config: Config) -> Path:
     if config["resume"]:
         return existing_folder(config["run"])
     return new_folder(config["run"], *(config[part]["name"] for part in ("space", "controller", "proxy")))
+
+
+def _make_proxy(config: Config) -> MakeProxy:
+    """What builds the proxy, here or in a worker that was started in another folder: its paths are absolute."""
+    paths = {key: config["data"].get(key) for key in ("root", "cache_dir")}
+    absolute = {key: os.path.abspath(os.path.expanduser(path)) for key, path in paths.items() if _is_text(path)}
+    return proxy_factory({**config, "data": {**config["data"], **absolute}})
+
+
+def _is_text(path: object) -> bool:
+    return isinstance(path, str) and bool(path)
 
 
 def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
@@ -105,10 +124,23 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
         run_trials(state, make_proxy)
     except KeyboardInterrupt:
         progress.close()
-        print(f"interrupted; nothing evaluated is lost. To go on:\n  {_command_again(state.folder)}", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be closed
+            print(
+                f"interrupted; nothing evaluated is lost. To go on:\n  {_command_again(state.folder)}", file=sys.stderr
+            )
+        raise
+    except NasError:
+        _forget_beginning(state)
         raise
     progress.close()
     return state.stop_reason or "it stopped before its end."
+
+
+def _forget_beginning(state: Search) -> None:
+    """A search that could not begin leaves its folder as it found it, so that the command can be given again."""
+    if not state.history.trials and len(state.history.sessions) == 1:
+        for name in (RECORD_NAME, "config.yaml"):
+            (state.folder / name).unlink(missing_ok=True)
 
 
 def _announce(config: Config, space: SearchSpace, folder: Path) -> None:
@@ -127,10 +159,17 @@ def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) ->
     print(f"\nthe search is over: {reason}")
     print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
     if summary.best is None:
-        print("no architecture could be evaluated; report.html lists the reasons.")
-        return
+        raise SearchError(_why_nothing(run, folder))
     print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
     print(f"next: {python_command()} -m nas.compile arch={shlex.quote(str(folder / 'best.json'))}")
+
+
+def _why_nothing(run: Run, folder: Path) -> str:
+    reasons = [trial.error for trial in run.trials if trial.state is TrialState.FAILED and trial.error]
+    last = (
+        f"{len(reasons)} were tried, the last failed: {reasons[-1]}" if reasons else "none that was proposed is valid."
+    )
+    return f"no architecture could be evaluated; {last.rstrip('.')}; {folder / 'report.html'} lists the reasons."
 
 
 def _command_again(folder: Path) -> str:

@@ -10,7 +10,7 @@ from nas.engine.store import RECORD_NAME
 from search_spaces.errors import ConfigError, RecordError
 
 RUNS = Path("runs")
-LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
+LEFTOVERS = {".lock", f"{RECORD_NAME}.new", "ray.log"}  # of a search that ended before its record was there
 
 
 def new_folder(run: object, *labels: str) -> Path:

@@ -5,25 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
+import signal
 import socket
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray._private import ray_constants
-from ray.exceptions import RayError
+from ray.job_config import JobConfig
 
 from nas.engine.loop import describe
+from nas.engine.ray import authentication
+from nas.machine.processors import usable_processors
+from nas.machine.signals import deaf_children, kept_handlers, note, undisturbed
+from nas.machine.temporary import temporary_folder
 from search_spaces.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[3]
 OBJECT_STORE_BYTES = 128 * 2**20
 CONNECT_SECONDS = 10.0
+LONGEST_PLACE = 28
+"""Characters of the place of Ray's files: with 79 more, its sockets' paths reach 107, the most that Linux takes."""
+HERE = "Ray on this machine"
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -76,18 +83,40 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
 
     Raises:
         ConfigError: Ray cannot be started, or the cluster does not answer.
+        FileError: there is no temporary folder that Ray can use.
     """
     with _environment(), _silence():
         if ray.is_initialized():
             yield
-            return
-        files = tempfile.mkdtemp(prefix="ray-")
-        try:
-            _start_ray(settings, files)
-            yield
-        finally:
+        elif settings.address is not None:
+            with _running(settings.address, f"runner address {settings.address}"):
+                yield
+        else:
+            with temporary_folder("ray-", LONGEST_PLACE) as files, _running(None, HERE, **_own(settings, files)):
+                yield
+
+
+def _own(settings: RaySettings, files: Path) -> dict[str, Any]:
+    """What Ray is started with on this machine."""
+    processors = settings.workers and settings.workers * settings.cpus_per_trial
+    return {
+        "include_dashboard": False,
+        "num_cpus": processors or usable_processors(),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_temp_dir": str(files),
+    }
+
+
+@contextmanager
+def _running(address: str | None, where: str, **own: Any) -> Iterator[None]:
+    """Ray on a cluster or, without an address, started here; its end is not disturbed by signals."""
+    try:
+        with kept_handlers(), deaf_children():
+            _start(address, where, own)
+        yield
+    finally:
+        with undisturbed():
             ray.shutdown()
-            shutil.rmtree(files, ignore_errors=True)
 
 
 @contextmanager
@@ -116,29 +145,40 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _start_ray(settings: RaySettings, files: str) -> None:
-    python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    local = {
-        "address": "local",
-        "include_dashboard": False,
-        "num_cpus": settings.workers and settings.workers * settings.cpus_per_trial,
-        "object_store_memory": OBJECT_STORE_BYTES,
-        "_temp_dir": files,
-    }
-    ray_constants.ENABLE_RAY_CLUSTER = settings.address is not None
+def _start(address: str | None, where: str, own: dict[str, Any]) -> None:
+    """Start Ray or connect to it.
+
+    Workers get their path with the job and not with a ``runtime_env``: Ray starts workers with one through a shell, and
+    does not quote the path of Python, so that they never start where it has a space.
+    """
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    advice = ""
     try:
-        if settings.address is not None:
-            host, port = settings.address.split(":")
+        if address is None:
+            authentication.use_own_token()
+        else:
+            authentication.use_known_token()
+            host, port = address.split(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+            advice = f" ({authentication.advice()})"
         ray.init(
-            **({"address": settings.address} if settings.address else local),
+            address=address or "local",
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env={"env_vars": {"PYTHONPATH": python_path}},
+            job_config=JobConfig(_py_driver_sys_path=_worker_path()),
+            **own,
         )
-    except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
-        where = f"runner address {settings.address}" if settings.address else "Ray on this machine"
-        raise ConfigError(f"{where} cannot be used: {describe(error)}") from None
+    except SystemExit:  # what Ray makes of SIGTERM while it starts
+        note(signal.SIGTERM)
+        raise KeyboardInterrupt from None
+    except Exception as error:  # of many types, Exception itself among them
+        raise ConfigError(f"{where} cannot be used: {describe(error)}{advice}") from None
+
+
+def _worker_path() -> list[str]:
+    """Folders that workers import from first, the last one before the others."""
+    given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return [*reversed(given), str(PROJECT)]
 
 
 def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:

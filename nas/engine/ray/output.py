@@ -1,0 +1,49 @@
+"""What Ray's native libraries write past Python, straight to the terminal, goes into a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
+from pathlib import Path
+
+LOG_NAME = "ray.log"
+_STANDARD = (1, 2)  # the descriptors of standard output and standard error
+
+
+@contextmanager
+def raw_lines_to(path: Path) -> Iterator[None]:
+    """In the block, only what Python writes to ``sys.stderr`` reaches the terminal; the file is removed when empty.
+
+    Lines are lost where the file cannot be written.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(descriptor) for descriptor in _STANDARD]
+    target = _open(path)
+    try:
+        for descriptor in _STANDARD:
+            os.dup2(target, descriptor)
+        terminal = os.fdopen(kept[1], "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)
+        with redirect_stderr(terminal):
+            yield
+    finally:
+        for descriptor, original in zip(_STANDARD, kept):
+            os.dup2(original, descriptor)
+            os.close(original)
+        os.close(target)
+        _remove_if_empty(path)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def _remove_if_empty(path: Path) -> None:
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
