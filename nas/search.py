@@ -28,8 +28,8 @@ from nas.engine.record import Run, read_run
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
-from nas.engine.trial import TrialState
 from nas.reporting import summarise, write_outputs
+from nas.reporting.summary import Summary
 from nas.words import duration
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
@@ -124,10 +124,9 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
         run_trials(state, make_proxy)
     except KeyboardInterrupt:
         progress.close()
+        again = _command_again(state.folder)
         with suppress(OSError):  # the terminal may be closed
-            print(
-                f"interrupted; nothing evaluated is lost. To go on:\n  {_command_again(state.folder)}", file=sys.stderr
-            )
+            print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
         raise
     except NasError:
         _forget_beginning(state)
@@ -159,17 +158,14 @@ def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) ->
     print(f"\nthe search is over: {reason}")
     print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
     if summary.best is None:
-        raise SearchError(_why_nothing(run, folder))
+        raise SearchError(_why_nothing(summary, folder))
     print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
     print(f"next: {python_command()} -m nas.compile arch={shlex.quote(str(folder / 'best.json'))}")
 
 
-def _why_nothing(run: Run, folder: Path) -> str:
-    reasons = [trial.error for trial in run.trials if trial.state is TrialState.FAILED and trial.error]
-    last = (
-        f"{len(reasons)} were tried, the last failed: {reasons[-1]}" if reasons else "none that was proposed is valid."
-    )
-    return f"no architecture could be evaluated; {last.rstrip('.')}; {folder / 'report.html'} lists the reasons."
+def _why_nothing(summary: Summary, folder: Path) -> str:
+    reasons = "; ".join(f"{reason.rstrip('.')} ({count} times)" for reason, count in summary.failures[:1])
+    return f"no architecture could be evaluated: {reasons}; {folder / 'report.html'} lists all reasons."
 
 
 def _command_again(folder: Path) -> str:
