@@ -164,8 +164,11 @@ def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) ->
 
 
 def _why_nothing(summary: Summary, folder: Path) -> str:
-    reasons = "; ".join(f"{reason.rstrip('.')} ({count} times)" for reason, count in summary.failures[:1])
-    return f"no architecture could be evaluated: {reasons}; {folder / 'report.html'} lists all reasons."
+    reason, count = summary.failures[0] if summary.failures else ("nothing was proposed", 0)
+    return (
+        f"no architecture could be evaluated; the reason that came most often ({count} of {sum(summary.counts.values())} "
+        f"trials): {reason.rstrip('.')}. All are in {folder / 'report.html'}."
+    )
 
 
 def _command_again(folder: Path) -> str:

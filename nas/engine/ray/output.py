@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
+from typing import TextIO
 
 LOG_NAME = "ray.log"
 _STANDARD = (1, 2)  # the descriptors of standard output and standard error
@@ -25,8 +26,7 @@ def raw_lines_to(path: Path) -> Iterator[None]:
     try:
         for descriptor in _STANDARD:
             os.dup2(target, descriptor)
-        terminal = os.fdopen(kept[1], "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)
-        with redirect_stderr(terminal):
+        with _terminal(kept[1]) as terminal, redirect_stderr(terminal):
             yield
     finally:
         for descriptor, original in zip(_STANDARD, kept):
@@ -34,6 +34,19 @@ def raw_lines_to(path: Path) -> Iterator[None]:
             os.close(original)
         os.close(target)
         _remove_if_empty(path)
+
+
+@contextmanager
+def _terminal(descriptor: int) -> Iterator[TextIO]:
+    """What stands for ``sys.stderr``: written to line by line, also where it can no longer be written to."""
+    stream = os.fdopen(
+        descriptor, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, newline="", closefd=False
+    )
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
 
 
 def _open(path: Path) -> int:

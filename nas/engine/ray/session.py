@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -16,7 +18,6 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants
-from ray.job_config import JobConfig
 
 from nas.engine.loop import describe
 from nas.engine.ray import authentication
@@ -146,39 +147,44 @@ def _silence() -> Iterator[None]:
 
 
 def _start(address: str | None, where: str, own: dict[str, Any]) -> None:
-    """Start Ray or connect to it.
-
-    Workers get their path with the job and not with a ``runtime_env``: Ray starts workers with one through a shell, and
-    does not quote the path of Python, so that they never start where it has a space.
-    """
+    """Start Ray or connect to it."""
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
-    advice = ""
+    advice = "runner=serial needs no Ray." if address is None else "Is Ray running there?"
     try:
         if address is None:
             authentication.use_own_token()
         else:
-            authentication.use_known_token()
             host, port = address.split(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-            advice = f" ({authentication.advice()})"
+            authentication.use_known_token(address)
         ray.init(
             address=address or "local",
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            job_config=JobConfig(_py_driver_sys_path=_worker_path()),
+            runtime_env=_worker_environment(),
             **own,
         )
     except SystemExit:  # what Ray makes of SIGTERM while it starts
         note(signal.SIGTERM)
         raise KeyboardInterrupt from None
+    except ConfigError:
+        raise
     except Exception as error:  # of many types, Exception itself among them
-        raise ConfigError(f"{where} cannot be used: {describe(error)}{advice}") from None
+        raise ConfigError(f"{where} cannot be used: {describe(error).rstrip('.')}. {advice}") from None
 
 
-def _worker_path() -> list[str]:
-    """Folders that workers import from first, the last one before the others."""
-    given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    return [*reversed(given), str(PROJECT)]
+def _worker_environment() -> dict[str, Any]:
+    """What workers are started with: the path that this process imports from, and its Python.
+
+    Ray starts a worker through a shell and leaves the path of Python as it is, so one with a space would never start.
+    It is given quoted where that changes anything; nodes of a cluster are taken to have the same folders.
+    """
+    path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quoted = shlex.quote(sys.executable)
+    return {
+        "env_vars": {"PYTHONPATH": path},
+        **({} if quoted == sys.executable else {"py_executable": quoted}),
+    }
 
 
 def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
