@@ -165,9 +165,10 @@ def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) ->
 
 def _why_nothing(summary: Summary, folder: Path) -> str:
     reason, count = summary.failures[0] if summary.failures else ("nothing was proposed", 0)
+    often = f"{count} of {sum(summary.counts.values())} trials"
     return (
-        f"no architecture could be evaluated; the reason that came most often ({count} of {sum(summary.counts.values())} "
-        f"trials): {reason.rstrip('.')}. All are in {folder / 'report.html'}."
+        f"no architecture could be evaluated. The most frequent reason ({often}): {reason.rstrip('.')}. "
+        f"All reasons are in {folder / 'report.html'}."
     )
 
 

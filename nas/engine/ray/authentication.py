@@ -63,7 +63,8 @@ def _advice() -> str:
         tried = f"None was sent, since {MODE} is {os.environ.get(MODE)}"
     else:
         tried = f"That of {TOKEN if os.environ.get(TOKEN) else os.environ.get(TOKEN_FILE) or DEFAULT_FILE} is not right"
-    return f"{tried}; set {MODE}=token, and {TOKEN_FILE} to a file that holds the token ({DEFAULT_FILE} on the cluster's head)."
+    where = f"a file that holds the token ({DEFAULT_FILE} on the cluster's head)"
+    return f"{tried}; set {MODE}=token, and {TOKEN_FILE} to {where}."
 
 
 def _has_token() -> bool:

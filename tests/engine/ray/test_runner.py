@@ -104,7 +104,7 @@ def test_too_few_resources(tmp_path, settings):
 
 
 def test_a_proxy_that_cannot_be_built_ends_the_search(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be built in a worker on .*: FileNotFoundError: the data set"):
+    with pytest.raises(ConfigError, match=r"cannot be built in a worker on .*: FileNotFoundError: the data set"):
         run(tmp_path, no_proxy)
     assert set(states_of(read_run(tmp_path).trials)) == {TrialState.RUNNING}
 
