@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
+from nas.machine.home import ensure_home
 from nas.machine.signals import exit_code, ignore_from_now_on, stop_signals
 from search_spaces.errors import ConfigError, NasError
 
@@ -43,6 +44,7 @@ def run_command(
     logging.basicConfig(format="%(message)s")
     logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written
+    ensure_home("spinenet-search")
     try:
         with stop_signals():
             return _run(command, description, function, configure, sys.argv[1:])

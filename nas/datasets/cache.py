@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from nas.datasets.masks import PackedMasks
 from nas.datasets.square import Annotations, SquareData
 from nas.disk import publishing
-from nas.machine.cache import cache_folder
+from nas.machine.home import cache_folder
 from search_spaces.errors import DataError
 
 CACHE_VERSION = 2
@@ -28,7 +29,7 @@ _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
 
 
 def default_cache_dir() -> Path:
-    """``spinenet-search`` in the user's cache folder, see :func:`nas.machine.cache.cache_folder`."""
+    """``spinenet-search`` in the user's cache folder, see :func:`nas.machine.home.cache_folder`."""
     return cache_folder("spinenet-search")
 
 
@@ -39,7 +40,7 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         DataError: the folder is there and damaged.
     """
     folder = cache_dir / key
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where it may not be looked for
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")

@@ -46,6 +46,8 @@ def use_known_token(address: str) -> None:
 
 
 def _is_refused(address: str) -> bool:
+    if os.environ.get(MODE, "").lower() == "token" and not _has_token():
+        return True  # Ray's client would end the process
     try:
         GcsClient(address=address)
     except AuthenticationError:

@@ -1,4 +1,4 @@
-"""Where this user's caches lie, also for a user without a home folder."""
+"""The user's home folder and its cache, also for a user who has none or may not write to it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ from search_spaces.errors import FileError
 log = logging.getLogger(__name__)
 
 
+def ensure_home(name: str) -> None:
+    """Set ``HOME`` where it is not set and the user's number has no account (a container's ``--user 12345``).
+
+    Libraries that ask for the home folder fail without. It becomes this user's own folder ``name`` in the temporary
+    one, with the number of the user.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        folder = _temporary(name)
+        if _is_private(folder):
+            os.environ["HOME"] = str(folder)
+            _say_once(
+                f"there is no home folder; {folder} is used. To keep decoded images elsewhere, set data.cache_dir."
+            )
+
+
 def cache_folder(name: str) -> Path:
     """``name`` under ``$XDG_CACHE_HOME`` or ``~/.cache``; where neither can be written, one in the temporary folder.
 
@@ -23,12 +40,16 @@ def cache_folder(name: str) -> Path:
     place = _cache_home()
     if place is not None and _can_be_written(place / name):
         return place / name
-    folder = default_place() / f"{name}-{os.getuid()}"
+    folder = _temporary(name)
     where = "there is no home folder" if place is None else f"{place / name} cannot be written"
     if not _is_private(folder):
         raise FileError(f"{where}, and {folder} is not a folder of yours; set data.cache_dir.")
     _say_once(f"{where}; decoded images are kept in {folder}. To keep them elsewhere, set data.cache_dir.")
     return folder
+
+
+def _temporary(name: str) -> Path:
+    return default_place() / f"{name}-{os.getuid()}"
 
 
 def _cache_home() -> Path | None:
@@ -42,16 +63,10 @@ def _cache_home() -> Path | None:
 
 
 def _can_be_written(folder: Path) -> bool:
-    """Whether the folder is there, or can be made, and may be written to."""
-    for level in (folder, *folder.parents):
-        try:
-            level.lstat()
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return False
-        return level.is_dir() and os.access(level, os.W_OK | os.X_OK)
-    return False
+    """Make the folder; whether it is there then, and may be written to."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _is_private(folder: Path) -> bool:
