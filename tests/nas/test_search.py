@@ -226,7 +226,7 @@ def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, mon
 def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given, expected):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
-    config = search.configure("search", ["data=coco", f"data.root={given}", f"data.cache_dir={given}"])
+    config = search.configure("search", ["data=coco", f"data.root='{given}'", f"data.cache_dir='{given}'"])
     settings = search._make_proxy(config).keywords
     right = expected.format(here=tmp_path, above=tmp_path.parent, home="/home/me")
     assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)
