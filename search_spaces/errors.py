@@ -39,6 +39,10 @@ class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
 
 
+class SearchError(NasError):
+    """A search ended without a result."""
+
+
 class FileError(NasError):
     """A file cannot be written or read; the sentence names it."""
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
+from nas.machine.home import ensure_home
+from nas.machine.signals import exit_code, ignore_from_now_on, stop_signals
 from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 _CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
 
 
@@ -37,11 +38,29 @@ def run_command(
         configure: makes the configuration from command and arguments.
 
     Returns:
-        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
+        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C, 143 after SIGTERM
+        and 129 after SIGHUP.
     """
-    arguments = sys.argv[1:]
     logging.basicConfig(format="%(message)s")
     logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written
+    ensure_home("spinenet-search")
+    try:
+        with stop_signals():
+            return _run(command, description, function, configure, sys.argv[1:])
+    except KeyboardInterrupt:
+        ignore_from_now_on()
+        _let_go_of_the_terminal()
+        return exit_code()
+
+
+def _run(
+    command: str,
+    description: str,
+    function: Callable[[Config], None],
+    configure: Callable[[str, Sequence[str]], Config],
+    arguments: Sequence[str],
+) -> int:
     try:
         if any(argument in ("-h", "--help") for argument in arguments):
             print(_help(command, description))
@@ -55,11 +74,18 @@ def run_command(
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _let_go_of_the_terminal() -> None:
+    """After a SIGHUP there may be none to write to, and Python would end with another exit code for that."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _help(command: str, description: str) -> str:

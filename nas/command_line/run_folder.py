@@ -11,7 +11,7 @@ from search_spaces.errors import RecordError
 from search_spaces.settings import SettingError, as_yaml, fits
 
 RUNS = Path("runs")
-LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
+LEFTOVERS = {".lock", f"{RECORD_NAME}.new", "ray.log"}  # of a search that ended before its record was there
 
 
 def new_folder(run: object, *labels: str) -> Path:

@@ -1,10 +1,16 @@
 """``nas.search`` as a user runs it: a run folder with everything in it, resume, and bad input with exit code 2."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import yaml
@@ -14,6 +20,7 @@ from nas import report, search
 from nas.command_line import run_command
 from nas.engine.record import TrialState, read_run
 from proxies.detection import DetectionProxy
+from search_spaces.errors import ConfigError
 
 RESULTS = Path(__file__).parents[2] / "results"
 FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "samples=6"]
@@ -143,9 +150,8 @@ def old_run(tmp_path):
 def test_a_run_of_an_earlier_version_asks_for_its_data(run_search, old_run):
     code, output = run_search("run=bccd", "resume=true")
     assert code == 2
-    assert output == (
-        "error: data root data/bccd is not a folder; set data.root to the folder that holds the data set.\n"
-    )
+    root = old_run.parent / "data" / "bccd"
+    assert output == f"error: data root {root} is not a folder; set data.root to the folder that holds the data set.\n"
 
 
 def test_a_run_of_an_earlier_version_is_gone_on_with(run_search, old_run, monkeypatch):
@@ -182,12 +188,90 @@ def test_report_remakes_what_was_deleted(run_search, found):
 
 
 def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_path):
-    code, _ = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
-    assert code == 0
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
+    assert code == 2
+    assert "error: no architecture could be evaluated. The most frequent reason (6 of " in output
+    assert "report.html" in output
     trials = read_run(tmp_path / "found").trials
     assert [trial.state for trial in trials] == [TrialState.FAILED] * 6
     assert {trial.reward for trial in trials} == {-1.0}
     assert not (tmp_path / "found" / "best.json").exists()
+
+
+def test_a_search_with_one_result_ends_well(run_search):
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=0.7", "samples=12")
+    assert code == 0, output
+
+
+def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, monkeypatch):
+    def refusing(state, make_proxy):
+        raise ConfigError("Ray on this machine cannot be used.")
+
+    monkeypatch.setattr(search, "make_runner", lambda config: refusing)
+    for _ in range(2):
+        assert run_search(*FAST, "run=found") == (2, ANY)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run_search(*FAST, "run=found")[0] == 0
+    before = (tmp_path / "found" / "record.db").stat().st_size
+    monkeypatch.setattr(search, "make_runner", lambda config: refusing)
+    assert run_search("run=found", "resume=true", "samples=9")[0] == 2
+    assert (tmp_path / "found" / "record.db").stat().st_size >= before
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("data", "{here}/data"), (".", "{here}"), ("../x", "{above}/x"), ("~/x", "{home}/x"), ("/abs", "/abs")],
+)
+def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    config = search.configure("search", ["data=coco", f"data.root='{given}'", f"data.cache_dir='{given}'"])
+    settings = search._make_proxy(config).keywords
+    right = expected.format(here=tmp_path, above=tmp_path.parent, home="/home/me")
+    assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)
+
+
+@pytest.mark.parametrize("runner", ["serial", "ray"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_search_with_the_command_to_go_on(tmp_path, runner, number, code):
+    with tempfile.TemporaryDirectory() as short:  # Ray's sockets need a short path
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "nas.search",
+                *FAST,
+                f"runner={runner}",
+                "proxy.delay=0.3",
+                "samples=500",
+                "run=found",
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": short, "PYTHONPATH": str(RESULTS.parent)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        wait_for_result(tmp_path / "found", process)
+        process.send_signal(number)
+        output = process.communicate(timeout=60)[0]
+        assert process.returncode == code, output
+        assert output.endswith("-m nas.search run=found resume=true\n")
+        assert "interrupted; nothing evaluated is lost" in output
+        assert os.listdir(short) == []
+    assert not list((tmp_path / "found").glob(".ray-*"))
+
+
+def wait_for_result(folder, process, timeout=60.0):
+    end = time.monotonic() + timeout
+    while not (folder / "record.db").exists() or not any(
+        trial.state is TrialState.COMPLETE for trial in read_run(folder).trials
+    ):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +301,7 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it must be at least 0 and at most 1"),
         (["space.stem=[2]"], "parents_per_block is 2"),
         (["proxy.noise=-1"], "noise is -1"),
-        (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
+        (["proxy=default", "data=coco", "data.root=nowhere"], "nowhere is not a folder; set data.root"),
         (["proxy=default", "data=coco"], "data.root is not set"),
         (["proxy=default", "proxy.image_size=0"], "image_size"),
         (["controller=ppo", "controller.learning_rate=0.0"], "learning_rate is 0.0"),

@@ -5,27 +5,35 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
+import shlex
+import signal
 import socket
-import tempfile
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray._private import ray_constants
-from ray.exceptions import RayError
 
 from nas.engine.loop import describe
+from nas.engine.ray import authentication
 from nas.engine.ray.path import SamePath
+from nas.machine.processors import usable_processors
+from nas.machine.signals import deaf_children, kept_handlers, note, undisturbed
+from nas.machine.temporary import temporary_folder
 from search_spaces.errors import ConfigError
 from search_spaces.settings import SettingError, as_yaml, at_least, integer
 
 PROJECT = Path(__file__).resolve().parents[3]
 OBJECT_STORE_BYTES = 128 * 2**20
 CONNECT_SECONDS = 10.0
+LONGEST_PLACE = 28
+"""Characters of the place of Ray's files: with 79 more, its sockets' paths reach 107, the most that Linux takes."""
+HERE = "Ray on this machine"
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -81,18 +89,40 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
 
     Raises:
         ConfigError: Ray cannot be started, or the cluster does not answer.
+        FileError: there is no temporary folder that Ray can use.
     """
     with _environment(), _silence():
         if ray.is_initialized():
             yield
-            return
-        files = tempfile.mkdtemp(prefix="ray-")
-        try:
-            _start_ray(settings, files)
-            yield
-        finally:
+        elif settings.address is not None:
+            with _running(settings.address, f"runner address {settings.address}"):
+                yield
+        else:
+            with temporary_folder("ray-", LONGEST_PLACE) as files, _running(None, HERE, **_own(settings, files)):
+                yield
+
+
+def _own(settings: RaySettings, files: Path) -> dict[str, Any]:
+    """What Ray is started with on this machine."""
+    processors = settings.workers and settings.workers * settings.cpus_per_trial
+    return {
+        "include_dashboard": False,
+        "num_cpus": processors or usable_processors(),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_temp_dir": str(files),
+    }
+
+
+@contextmanager
+def _running(address: str | None, where: str, **own: Any) -> Iterator[None]:
+    """Ray on a cluster or, without an address, started here; its end is not disturbed by signals."""
+    try:
+        with kept_handlers(), deaf_children():
+            _start(address, where, own)
+        yield
+    finally:
+        with undisturbed():
             ray.shutdown()
-            shutil.rmtree(files, ignore_errors=True)
 
 
 @contextmanager
@@ -121,30 +151,46 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _start_ray(settings: RaySettings, files: str) -> None:
-    python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    local = {
-        "address": "local",
-        "include_dashboard": False,
-        "num_cpus": settings.workers and settings.workers * settings.cpus_per_trial,
-        "object_store_memory": OBJECT_STORE_BYTES,
-        "_temp_dir": files,
-    }
-    ray_constants.ENABLE_RAY_CLUSTER = settings.address is not None
+def _start(address: str | None, where: str, own: dict[str, Any]) -> None:
+    """Start Ray or connect to it."""
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    advice = "runner=serial needs no Ray." if address is None else "Is Ray running there?"
     try:
-        if settings.address is not None:
-            host, port = settings.address.split(":")
+        if address is None:
+            authentication.use_own_token()
+        else:
+            host, port = address.split(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+            authentication.use_known_token(address)
         ray.init(
-            **({"address": settings.address} if settings.address else local),
+            address=address or "local",
             log_to_driver=False,
             logging_level=logging.CRITICAL,
             job_config=SamePath(),
-            runtime_env={"env_vars": {"PYTHONPATH": python_path}},
+            runtime_env=_worker_environment(),
+            **own,
         )
-    except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
-        where = f"runner.address {settings.address}" if settings.address else "Ray on this machine"
-        raise ConfigError(f"{where} cannot be used: {describe(error)}") from None
+    except SystemExit:  # what Ray makes of SIGTERM while it starts
+        note(signal.SIGTERM)
+        raise KeyboardInterrupt from None
+    except ConfigError:
+        raise
+    except Exception as error:  # of many types, Exception itself among them
+        raise ConfigError(f"{where} cannot be used: {describe(error).rstrip('.')}. {advice}") from None
+
+
+def _worker_environment() -> dict[str, Any]:
+    """What workers are started with: the path that this process imports from, and its Python.
+
+    Ray starts a worker through a shell and leaves the path of Python as it is, so one with a space would never start.
+    It is given quoted where that changes anything; nodes of a cluster are taken to have the same folders.
+    """
+    path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quoted = shlex.quote(sys.executable)
+    return {
+        "env_vars": {"PYTHONPATH": path},
+        **({} if quoted == sys.executable else {"py_executable": quoted}),
+    }
 
 
 def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
