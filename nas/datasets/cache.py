@@ -16,7 +16,7 @@ from nas.datasets.square import Annotations, SquareData
 from nas.disk import publishing
 from search_spaces.errors import DataError
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every cache's key: a folder of another layout is never read."""
 
 FINGERPRINT_VERSION = 1

@@ -23,6 +23,7 @@ from nas.datasets.depth import to_bytes
 from nas.datasets.masks import Size
 from nas.datasets.picture_size import Refused, room_for, without_pillows_limit
 from nas.datasets.png import pixels_alone
+from nas.datasets.quoting import shown_name
 
 UPRIGHT = 1
 """The EXIF orientation of a picture that is shown as it is stored."""
@@ -74,6 +75,14 @@ class Picture:
         """(height, width) in pixels as stored."""
         return _turned(self.size, self.orientation)
 
+    @property
+    def deep_mode(self) -> str:
+        """Pillow's mode of a picture of more than 8 bits a channel, ``I;16`` or ``RGB;16B``; empty for 8 bits."""
+        if self.image.mode.startswith("I") or self.image.mode == "F":
+            return self.image.mode
+        raw_mode = _raw_mode(self.image)
+        return raw_mode if raw_mode.endswith(("16B", "16L", "16N")) else ""
+
     def read(self, size: Size | None = None, upright: bool = True, draft: bool = False) -> NDArray[np.uint8]:
         """The pixels, RGB [H, W, 3]; can be called once.
 
@@ -97,9 +106,9 @@ class Picture:
             flat = _eight_bits(self)
             if flat.size != width_height:
                 flat = flat.resize(width_height, Image.Resampling.BILINEAR)
-        if turn is not None:
-            flat = flat.transpose(turn)
-        return np.asarray(flat.convert("RGB"))
+            if turn is not None:
+                flat = flat.transpose(turn)
+            return np.asarray(flat.convert("RGB"))
 
     @property
     def _turns_itself(self) -> bool:
@@ -121,7 +130,7 @@ def opened(path: str | Path) -> Iterator[Picture]:
         ValueError: the file is missing, is no picture, or is damaged; the sentence part begins with the file's name.
     """
     path = Path(path)
-    mode = ""
+    name, mode = shown_name(path.name), ""
     try:
         with path.open("rb") as file, without_pillows_limit():
             stream = pixels_alone(file)
@@ -129,14 +138,14 @@ def opened(path: str | Path) -> Iterator[Picture]:
                 mode = f"mode {image.mode}: "
                 yield Picture(stream, image, _orientation(image))
     except Refused as error:
-        raise ValueError(f"{path.name} {error}") from None
+        raise ValueError(f"{name} {error}") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{path.name} cannot be decoded (it is no picture, or its beginning is damaged)") from None
+        raise ValueError(f"{name} cannot be decoded (it is no picture, or its beginning is damaged)") from None
     except MemoryError:
-        raise ValueError(f"{path.name} cannot be decoded ({mode}there is not enough memory)") from None
+        raise ValueError(f"{name} cannot be decoded ({mode}there is not enough memory)") from None
     except Exception as error:  # Pillow raises errors of a dozen kinds for damaged files
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ValueError(f"{path.name} cannot be decoded ({mode}{' '.join(reason.split())})") from None
+        raise ValueError(f"{name} cannot be decoded ({mode}{' '.join(reason.split())})") from None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -75,7 +75,7 @@ def _read_polygon(points: Any, size: Size) -> NDArray[np.float64]:
     """
     try:
         numbers = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("polygons of something else than numbers") from None
     if numbers.ndim != 1 or len(numbers) % 2 or not np.isfinite(numbers).all():
         raise ValueError("polygons that are not an even number of finite numbers, x1, y1, x2, y2, ...")
@@ -96,7 +96,7 @@ def _read_runs(value: Mapping[str, Any], size: Size) -> Runs:
         runs = _uncompress(counts) if isinstance(counts, str) else np.asarray(counts, dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("run lengths that are neither a list of integers nor COCO's compressed text") from None
-    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != size[0] * size[1]:
+    if runs.ndim != 1 or ((runs < 0) | (runs > size[0] * size[1])).any() or runs.sum() != size[0] * size[1]:
         raise ValueError("run lengths that do not add up to the image's pixels")
     return runs
 

@@ -97,7 +97,7 @@ def test_broken_images_are_all_counted(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "set" / "annotations" / "instances_train2017.json").write_text(json.dumps(data))
     with pytest.raises(DataError, match=rf"2 problems \(2 x broken image\): image 12: 2\{suffix} cannot.*image 13: 3"):
         open_coco(settings, 64, tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache").glob("*"))
 
 
 @pytest.mark.parametrize(
