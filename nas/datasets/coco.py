@@ -55,16 +55,22 @@ class CocoSettings:
             DataError: the root, the folder or the file is not there.
         """
         one_of("split", split, ("train", "val"))
-        root = Path(self.root).expanduser()
+        root = Path(os.path.expanduser(self.root))
         folder = root / getattr(self, f"{split}_images")
         annotations = root / getattr(self, f"{split}_annotations")
-        if not root.is_dir():
-            raise DataError(f"data root {root} is not a folder; set data.root to the folder that holds the data set.")
-        if not folder.is_dir():
-            raise DataError(f"image folder {folder} is not there; set data.{split}_images (relative to data.root).")
-        if not annotations.is_file():
+        if not os.path.isdir(root):  # unlike Path's, says no for a name that is too long or that may not be reached
             raise DataError(
-                f"annotation file {annotations} is not there; set data.{split}_annotations (relative to data.root)."
+                f"data root {shown_name(root)} is not a folder that can be read; "
+                f"set data.root to the folder that holds the data set."
+            )
+        if not os.path.isdir(folder):
+            raise DataError(
+                f"image folder {shown_name(folder)} is not there; set data.{split}_images (relative to data.root)."
+            )
+        if not os.path.isfile(annotations):
+            raise DataError(
+                f"annotation file {shown_name(annotations)} is not there; "
+                f"set data.{split}_annotations (relative to data.root)."
             )
         return folder, annotations
 
@@ -79,7 +85,7 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DataError(f"annotation file {file} cannot be read: {error.strerror}.") from None
+        raise DataError(f"annotation file {shown_name(file)} cannot be read: {error.strerror}.") from None
     raw = parse_json(file, content)
     identity, key = fingerprints(content, folder, raw, image_size)
     data = open_cache(cache_dir, key)

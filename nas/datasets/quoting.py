@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LONGEST_NAME = 100
+LONGEST_NAME = 240
 LONGEST_VALUE = 60
 
 
@@ -20,7 +20,7 @@ def shown_value(value: object) -> str:
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deeply, or a number of too many digits
-        return f"a {type(value).__name__} too long to show"
+        return f"a value of type {type(value).__name__} that is too long to show"
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
