@@ -84,7 +84,7 @@ def _sentence(decided: list[bool], untold: int, have_votes: bool) -> str:
     if kept:
         parts.append(f"{kept:,} left as stored, as their entries describe them")
     if untold:
-        reason = "follow the others" if have_votes else "are turned, since nothing says otherwise"
-        parts.append(f"{untold:,} of them have a size that does not tell which is meant, and {reason}")
+        reason = "the other entries decided" if have_votes else "nothing spoke against turning"
+        parts.append(f"where the size does not tell which is meant ({plural(untold, 'picture')}), {reason}")
     verb = "carries" if len(decided) == 1 else "carry"
     return f"{plural(len(decided), 'picture')} {verb} an EXIF orientation: {'; '.join(parts)}"

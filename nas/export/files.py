@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nas.datasets.augment import normalise
 from nas.datasets.pixels import opened
+from nas.datasets.quoting import shown_name
 from nas.datasets.synthetic import SyntheticSettings, generate
 from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Network
@@ -73,6 +74,6 @@ def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
             with opened(path) as picture:
                 pixels = picture.read(size).transpose(2, 0, 1)
         except ValueError as error:
-            raise ConfigError(f"image {path} cannot be read as a picture: {error}.") from None
+            raise ConfigError(f"image {shown_name(path)} cannot be read as a picture: {error}.") from None
         source = str(path)
     return normalise(torch.from_numpy(pixels.copy())[None]), source

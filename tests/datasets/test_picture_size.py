@@ -26,9 +26,9 @@ def test_pillows_limit_is_lifted_in_the_block_alone() -> None:
 def test_a_picture_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_size, "LARGE", 100)
     monkeypatch.setattr(picture_size, "free_memory", lambda: 1000)
-    with pytest.raises(Refused, match=r"is 50 x 20 pixels, which take 0\.0 GB of memory to decode; 0\.0 GB are free"):
-        with room_for(Image.new("RGB", (50, 20))):
-            pass
+    sentence = r"is 50 x 20 pixels, which take 0\.0 GB of memory to decode; 0\.0 GB are free"
+    with pytest.raises(Refused, match=sentence), room_for(Image.new("RGB", (50, 20))):
+        pass
     with room_for(Image.new("1", (20, 20))):
         pass
     monkeypatch.setattr(picture_size, "free_memory", lambda: None)

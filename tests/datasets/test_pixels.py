@@ -218,6 +218,7 @@ def test_a_picture_that_is_not_there(tmp_path: Path) -> None:
 def test_any_damage_is_an_error_in_words(tmp_path: Path) -> None:
     """Bytes changed at random give a picture or a sentence, and nothing else."""
     rng = np.random.default_rng(0)
+    sentences: list[str] = []
     for suffix in ("png", "jpg", "gif", "tif", "bmp", "webp"):
         Image.fromarray(COLOURS.astype(np.uint8)).save(tmp_path / f"whole.{suffix}", exif=exif(6))
         whole = np.frombuffer((tmp_path / f"whole.{suffix}").read_bytes(), dtype=np.uint8)
@@ -225,7 +226,15 @@ def test_any_damage_is_an_error_in_words(tmp_path: Path) -> None:
             damaged = whole.copy()
             damaged[rng.integers(0, min(len(whole), 400), 4)] = rng.integers(0, 256, 4)
             (tmp_path / "damaged").write_bytes(damaged.tobytes())
-            try:
-                assert read(tmp_path / "damaged", size=(20, 30)).shape == (20, 30, 3)
-            except ValueError as error:
-                assert str(error).startswith("damaged ")
+            sentences.extend(_sentence(tmp_path / "damaged"))
+    assert sentences
+    assert all(sentence.startswith("damaged ") for sentence in sentences)
+
+
+def _sentence(path: Path) -> list[str]:
+    """What is said of a file that cannot be read; nothing for one that can."""
+    try:
+        read(path, size=(20, 30))
+    except ValueError as error:
+        return [str(error)]
+    return []
