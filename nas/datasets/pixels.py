@@ -189,6 +189,8 @@ def _from_values(image: Image.Image, tags: Any) -> Image.Image:
 
 def _declared(image: Image.Image, tags: Any) -> float | None:
     """What all values lie below, as the file says; None where it says no more than how they are stored."""
+    if image.mode == "F":
+        return None
     if image.format in _SCALED:
         return 2.0**16
     bits, greatest = tags.get(_BITS, (16,))[0], tags.get(_MAX_SAMPLE, (0,))

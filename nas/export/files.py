@@ -74,6 +74,6 @@ def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
             with opened(path) as picture:
                 pixels = picture.read(size).transpose(2, 0, 1)
         except ValueError as error:
-            raise ConfigError(f"image {shown_name(path)} cannot be read as a picture: {error}.") from None
+            raise ConfigError(f"image {shown_name(path)}: it cannot be read as a picture ({error}).") from None
         source = str(path)
     return normalise(torch.from_numpy(pixels.copy())[None]), source

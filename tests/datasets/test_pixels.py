@@ -33,6 +33,7 @@ DEEP = {
     "float to 1.tif": tiff((GREY / 255).astype("<f4")),
     "float to 255, other order.tif": tiff(GREY.astype(">f4")),
     "grey.pgm": b"P5 30 20 4095\n" + (GREY * 16).astype(">u2").tobytes(),
+    "float.pfm": b"Pf\n30 20\n-1.0\n" + (GREY[::-1] / 255).astype("<f4").tobytes(),
     "grey and alpha.png": png16(with_alpha(GREY[:, :, None] * 257)),
     "grey and alpha of 12 bits.png": png16(with_alpha(GREY[:, :, None] * 16)),
 }
@@ -170,6 +171,15 @@ def test_a_draft_is_decoded_at_an_eighth_and_is_what_pillow_gives(tmp_path: Path
         assert image.size == (75, 50)
         expected = image.convert("RGB").resize((60, 40), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(read(tmp_path / "a.jpg", size=(40, 60), draft=True), np.asarray(expected))
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_draft_is_turned_too(tmp_path: Path, upright: bool) -> None:
+    ramp = Image.fromarray(np.linspace(0, 255, 400 * 600).reshape(400, 600).astype(np.uint8))
+    ramp.save(tmp_path / "a.jpg", exif=exif(8))
+    expected = np.asarray(ramp.resize((60, 40), Image.Resampling.BILINEAR))
+    result = read(tmp_path / "a.jpg", size=(60, 40) if upright else (40, 60), upright=upright, draft=True)[:, :, 0]
+    assert np.abs(result.astype(int) - (np.rot90(expected) if upright else expected)).max() <= 2
 
 
 def test_pictures_beyond_pillows_limit_are_read_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_without_a_picture_a_scene_is_drawn() -> None:
 def test_what_is_no_picture_is_said(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.jpg").write_text("no picture")
-    pattern = r"^image .* cannot be read as a picture: .* cannot be decoded \(.*\)\.$"
+    pattern = r"^image .*: it cannot be read as a picture \(.* cannot be decoded \(.*\)\)\.$"
     with pytest.raises(ConfigError, match=pattern) as caught:
         read_image(str(tmp_path / name), (32, 32))
     assert str(caught.value).isprintable()
