@@ -36,7 +36,8 @@ _TURNS = {
 """EXIF orientation -> what shows the picture upright (EXIF 2.32, tag 0x0112)."""
 _TURNS_BACK = _TURNS | {6: _TURNS[8], 8: _TURNS[6]}
 _SIDEWAYS = frozenset((5, 6, 7, 8))
-_ORIENTATION, _BITS, _PHOTOMETRIC, _MAX_SAMPLE, _SAMPLE_FORMAT = 0x0112, 258, 262, 281, 339
+_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _MAX_SAMPLE, _SAMPLE_FORMAT = 256, 257, 258, 262, 281, 339  # TIFF's tags
 
 _GREY_ALPHA = "LA;16B"
 _REVERSED = {_GREY_ALPHA: "RGBA"} | {
@@ -67,13 +68,15 @@ class Picture:
     @property
     def size(self) -> Size:
         """(height, width) in pixels as shown, which is upright."""
-        size = (self.image.height, self.image.width)
-        return size if self._turns_itself else _turned(size, self.orientation)
+        return _turned(self.stored_size, self.orientation)
 
     @property
     def stored_size(self) -> Size:
         """(height, width) in pixels as stored."""
-        return _turned(self.size, self.orientation)
+        if self._turns_itself:  # whether Pillow tells the size as stored or as shown depends on its version
+            tags: Any = getattr(self.image, "tag_v2")  # noqa: B009 (only TIFF pictures have it)
+            return tags[_HEIGHT], tags[_WIDTH]
+        return self.image.height, self.image.width
 
     @property
     def deep_mode(self) -> str:
@@ -112,7 +115,7 @@ class Picture:
 
     @property
     def _turns_itself(self) -> bool:
-        """Whether Pillow turns the picture when it is loaded, and tells the size as shown."""
+        """Whether Pillow turns the picture when it is loaded."""
         return self.image.format == "TIFF"
 
     def _turn(self, upright: bool) -> Image.Transpose | None:
