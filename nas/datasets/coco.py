@@ -60,8 +60,7 @@ class CocoSettings:
         annotations = root / getattr(self, f"{split}_annotations")
         if not os.path.isdir(root):  # unlike Path's, says no for a name that is too long or that may not be reached
             raise DataError(
-                f"data root {shown_name(root)} is not a folder that can be read; "
-                f"set data.root to the folder that holds the data set."
+                f"data root {shown_name(root)} is not a folder; set data.root to the folder that holds the data set."
             )
         if not os.path.isdir(folder):
             raise DataError(
