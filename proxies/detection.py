@@ -121,6 +121,11 @@ class DetectionProxy(Proxy):
             return
         with outcome.timed("evaluate"):
             outcome.metrics = evaluate(detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
+        if not 0 <= (ap := outcome.metrics["ap"]) <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
+            outcome.error = (
+                f"AP could not be measured: the evaluation gave {ap:g} for the {len(split.reserved)} reserved images, "
+                f"as it does when none of their objects counts"
+            )
 
     def open(self) -> tuple[DetectionData, Split]:
         """The data set and its reserved images; opened once per process, however many trials it runs."""

@@ -17,7 +17,7 @@ from nas.disk import publishing
 from nas.machine.home import cache_folder
 from search_spaces.errors import DataError
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Part of every cache's key: a folder of another layout is never read."""
 
 FINGERPRINT_VERSION = 1

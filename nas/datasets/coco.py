@@ -14,12 +14,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from nas.datasets.augment import MEAN_COLOUR
 from nas.datasets.cache import CACHE_VERSION, FINGERPRINT_VERSION, open_cache, write_cache
-from nas.datasets.coco_check import Box, CheckedFile, Fault, ImageEntry, check, parse_json, raise_faults
+from nas.datasets.coco_check import CheckedFile, check, raise_faults
+from nas.datasets.coco_clean import Box
+from nas.datasets.coco_entries import Fault, ImageEntry
+from nas.datasets.coco_files import file_status
+from nas.datasets.coco_json import parse_json
 from nas.datasets.masks import PackedMasks, pack_masks
+from nas.datasets.picture_size import Refused
+from nas.datasets.pixels import opened
+from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
 from search_spaces.errors import DataError
@@ -49,16 +55,21 @@ class CocoSettings:
             DataError: the root, the folder or the file is not there.
         """
         one_of("split", split, ("train", "val"))
-        root = Path(self.root).expanduser()
+        root = Path(os.path.expanduser(self.root))
         folder = root / getattr(self, f"{split}_images")
         annotations = root / getattr(self, f"{split}_annotations")
-        if not root.is_dir():
-            raise DataError(f"data root {root} is not a folder; set data.root to the folder that holds the data set.")
-        if not folder.is_dir():
-            raise DataError(f"image folder {folder} is not there; set data.{split}_images (relative to data.root).")
-        if not annotations.is_file():
+        if not os.path.isdir(root):  # unlike Path's, says no for a name that is too long or that may not be reached
             raise DataError(
-                f"annotation file {annotations} is not there; set data.{split}_annotations (relative to data.root)."
+                f"data root {shown_name(root)} is not a folder; set data.root to the folder that holds the data set."
+            )
+        if not os.path.isdir(folder):
+            raise DataError(
+                f"image folder {shown_name(folder)} is not there; set data.{split}_images (relative to data.root)."
+            )
+        if not os.path.isfile(annotations):
+            raise DataError(
+                f"annotation file {shown_name(annotations)} is not there; "
+                f"set data.{split}_annotations (relative to data.root)."
             )
         return folder, annotations
 
@@ -73,16 +84,19 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DataError(f"annotation file {file} cannot be read: {error.strerror}.") from None
+        raise DataError(f"annotation file {shown_name(file)} cannot be read: {error.strerror}.") from None
     raw = parse_json(file, content)
     identity, key = fingerprints(content, folder, raw, image_size)
     data = open_cache(cache_dir, key)
     if data is not None:
         return replace(data, fingerprint=identity, source=str(file))
     checked = check(file, folder, raw)
-    for clause, count in checked.cleaned.items():
-        log.warning("data set %s: %d %s.", file, count, clause)
     images = _decode_all(file, folder, checked.images, image_size)
+    if checked.broken:
+        for _ in images:  # nothing is kept: every picture is tried, so that all broken ones are named at once
+            pass
+    for remark in (*checked.remarks, *(f"{count} {clause}" for clause, count in checked.cleaned.items())):
+        log.warning("data set %s: %s.", shown_name(file), remark)
     data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
     return replace(data, fingerprint=identity, source=str(file))
 
@@ -100,13 +114,13 @@ def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: 
     key.update(f"cache {CACHE_VERSION}\n".encode())
     for row in raw["images"]:
         name = row.get("file_name") if isinstance(row, dict) else None
-        try:
-            status = os.stat(folder / str(name))
-            identity.update(f"{name} {status.st_size} \n".encode())
-            key.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-        except OSError:
-            for digest in (identity, key):
-                digest.update(f"{name} missing\n".encode())
+        status = file_status(folder / str(name))
+        if status is None:
+            stored = changed = f"{name} missing\n"
+        else:
+            stored, changed = f"{name} {status.st_size} \n", f"{name} {status.st_size} {status.st_mtime_ns}\n"
+        identity.update(stored.encode(errors="surrogatepass"))
+        key.update(changed.encode(errors="surrogatepass"))
     return identity.hexdigest()[:16], key.hexdigest()[:16]
 
 
@@ -118,20 +132,13 @@ def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
     """
     canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
     canvas[:] = MEAN_COLOUR
-    try:
-        with Image.open(path) as image:
-            if image.size != (entry.width, entry.height):
-                raise ValueError(
-                    f"{path.name} is {image.width} x {image.height} pixels, its entry says "
-                    f"{entry.width} x {entry.height}"
-                )
-            scale = image_size / max(image.size)
-            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image.draft("RGB", size)  # a JPEG is decoded at the next larger eighth of its size
-            resized = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name} cannot be decoded ({error})") from None
-    canvas[: size[1], : size[0]] = np.asarray(resized)
+    scale = image_size / max(entry.width, entry.height)
+    height, width = (max(1, round(side * scale)) for side in (entry.height, entry.width))
+    with opened(path) as picture:
+        own_height, own_width = picture.size if entry.upright else picture.stored_size
+        if (own_width, own_height) != (entry.width, entry.height):
+            raise Refused(f"is {own_width} x {own_height} pixels, its entry says {entry.width} x {entry.height}")
+        canvas[:height, :width] = picture.read((height, width), entry.upright, draft=True)
     return canvas.transpose(2, 0, 1)
 
 

@@ -55,8 +55,22 @@ def rasterise(shape: Shape, size: Size) -> bytes:
 
 
 def rasterise_square(shape: Shape, size: Size, side: int) -> bytes:
-    """The same in the square image: the long side resized to ``side``, padded at the right or bottom."""
+    """The same in the square image: the long side resized to ``side``, padded at the right or bottom.
+
+    A shape too small to cover half of any pixel there gets the one pixel at its middle: no object loses its mask.
+    """
     scale = side / max(size)
+    counts = _resized(shape, size, scale, side)
+    middle = _middle(shape, size)
+    if middle is None or coco_mask.area({"size": [side, side], "counts": counts}):
+        return counts
+    square = np.zeros((1, side, side), dtype=np.bool_)
+    row, column = (min(int(place * scale), side - 1) for place in middle)
+    square[0, row, column] = True
+    return encode_masks(square)[0]
+
+
+def _resized(shape: Shape, size: Size, scale: float, side: int) -> bytes:
     if isinstance(shape, tuple):
         return rasterise(tuple(points * scale for points in shape), (side, side))
     bitmap = coco_mask.decode({"size": list(size), "counts": rasterise(shape, size)})
@@ -67,6 +81,12 @@ def rasterise_square(shape: Shape, size: Size, side: int) -> bytes:
     return encode_masks(square)[0]
 
 
+def _middle(shape: Shape, size: Size) -> tuple[float, float] | None:
+    """(row, column) of the middle of a shape in its image; None if it covers nothing there."""
+    left, top, width, height = coco_mask.toBbox({"size": list(size), "counts": rasterise(shape, size)})
+    return (top + height / 2, left + width / 2) if width and height else None
+
+
 def _read_polygon(points: Any, size: Size) -> NDArray[np.float64]:
     """Points far outside the image are brought nearer, since pycocotools allocates memory for every pixel of an edge.
 
@@ -75,7 +95,7 @@ def _read_polygon(points: Any, size: Size) -> NDArray[np.float64]:
     """
     try:
         numbers = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("polygons of something else than numbers") from None
     if numbers.ndim != 1 or len(numbers) % 2 or not np.isfinite(numbers).all():
         raise ValueError("polygons that are not an even number of finite numbers, x1, y1, x2, y2, ...")
@@ -96,7 +116,7 @@ def _read_runs(value: Mapping[str, Any], size: Size) -> Runs:
         runs = _uncompress(counts) if isinstance(counts, str) else np.asarray(counts, dtype=np.int64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("run lengths that are neither a list of integers nor COCO's compressed text") from None
-    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != size[0] * size[1]:
+    if runs.ndim != 1 or ((runs < 0) | (runs > size[0] * size[1])).any() or runs.sum() != size[0] * size[1]:
         raise ValueError("run lengths that do not add up to the image's pixels")
     return runs
 

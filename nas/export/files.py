@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from nas.datasets.augment import normalise
+from nas.datasets.pixels import opened
+from nas.datasets.quoting import shown_name
 from nas.datasets.synthetic import SyntheticSettings, generate
 from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Network
@@ -74,9 +74,9 @@ def read_image(path: str | None, size: Size) -> tuple[Tensor, str]:
         pixels, source = scene.image[:, : size[0], : size[1]], f"a drawn scene of {len(scene.boxes)} objects"
     else:
         try:
-            with Image.open(path) as picture:
-                scaled = picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        except OSError as error:
-            raise ConfigError(f"image {path}: it cannot be read as a picture ({error}).") from None
-        pixels, source = np.asarray(scaled).transpose(2, 0, 1), str(path)
+            with opened(path) as picture:
+                pixels = picture.read(size).transpose(2, 0, 1)
+        except ValueError as error:
+            raise ConfigError(f"image {shown_name(path)}: it cannot be read as a picture ({error}).") from None
+        source = str(path)
     return normalise(torch.from_numpy(pixels.copy())[None]), source

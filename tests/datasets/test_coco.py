@@ -1,6 +1,7 @@
 """A COCO-format data set: what is read, resized, labelled and kept; broken images are named."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nas.datasets.dataset import reserve
 from nas.datasets.registry import open_data
 from search_spaces.errors import ConfigError, DataError
 from tests.datasets.coco_support import content, opened, write
+from tests.datasets.picture_support import GREY, exif, png16
 from tests.datasets.square_support import masks_as_boxes
 
 
@@ -97,7 +99,7 @@ def test_broken_images_are_all_counted(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "set" / "annotations" / "instances_train2017.json").write_text(json.dumps(data))
     with pytest.raises(DataError, match=rf"2 problems \(2 x broken image\): image 12: 2\{suffix} cannot.*image 13: 3"):
         open_coco(settings, 64, tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache").glob("*"))
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,76 @@ def test_missing_paths(settings: dict[str, str], pattern: str, tmp_path: Path, m
 def test_unknown_settings(settings: dict[str, str], pattern: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=pattern):
         open_data(settings, 64, tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["root", "train_images", "train_annotations"])
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a\udce9", "/".join(["x" * 200] * 40), "~nobody-of-this-name/x"])
+def test_paths_that_cannot_be_are_said(tmp_path: Path, setting: str, name: str) -> None:
+    settings = {"root": str(tmp_path), "train_images": ".", setting: name}
+    with pytest.raises(DataError, match=rf"is not .*set data\.{setting}|data root .* is not a folder") as caught:
+        open_data({"kind": "coco", **settings}, 64, tmp_path)
+    assert str(caught.value).isprintable()
+
+
+def test_pictures_are_turned_as_their_entries_mean_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each picture shows red where its box lies: on the shown picture in three of them, on the stored one in one."""
+    given = content()
+    settings = write(tmp_path / "set", given)
+    shown = np.zeros((20, 40, 3), dtype=np.uint8)
+    shown[4:12, 2:12] = (255, 0, 0)
+    stored = {"0.png": (np.rot90(shown), 6), "1.png": (np.rot90(shown, 2), 3), "2.png": (shown, 8), "3.png": (shown, 1)}
+    for name, (pixels, orientation) in stored.items():
+        Image.fromarray(pixels).save(tmp_path / "set" / "train2017" / name, exif=exif(orientation))
+    with caplog.at_level(logging.WARNING):
+        data = open_coco(settings, 40, tmp_path / "cache")
+    for index in range(4):
+        x1, y1, x2, y2 = data.objects(index).boxes[0].astype(int)
+        assert (data.images[index][:, y1:y2, x1:x2] == [[[255]], [[0]], [[0]]]).all()
+    assert "3 pictures carry an EXIF orientation: 2 turned as viewers show them; 1 left as stored" in caplog.text
+
+
+def test_deep_pictures_are_neither_black_nor_white(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = content()
+    for row in given["images"]:
+        row["height"], row["width"] = GREY.shape
+    settings = write(tmp_path / "set", given)
+    for n in range(4):
+        (tmp_path / "set" / "train2017" / f"{n}.png").write_bytes(png16(GREY * (257, 16, 64, 1)[n]))
+    with caplog.at_level(logging.WARNING):
+        data = open_coco(settings, 30, tmp_path / "cache")
+    for index in range(4):
+        np.testing.assert_array_equal(data.images[index, 0, :20], GREY)
+    assert "4 pictures have more than 8 bits a channel (mode I" in caplog.text
+
+
+def test_a_large_picture_is_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert len(opened(tmp_path, content())) == 4
+
+
+def test_names_that_are_not_utf_8_are_read(tmp_path: Path) -> None:
+    given = content()
+    given["images"][2]["file_name"] = "caf\udce9.png"
+    given["categories"][0]["name"] = "caf\udce9"
+    settings = write(tmp_path / "set", given)
+    folder = tmp_path / "set" / "train2017"
+    try:
+        (folder / "2.png").rename(os.fsdecode(bytes(folder) + b"/caf\xe9.png"))
+    except OSError:
+        pytest.skip("this disk takes names in UTF-8 alone")
+    first, again = (open_coco(settings, 64, tmp_path / "cache") for _ in range(2))
+    assert again.class_names == first.class_names == ("train", "caf\udce9")
+    assert again.fingerprint == first.fingerprint
+    np.testing.assert_array_equal(again.images[2], first.images[2])
+
+
+def test_a_wrong_size_is_said_beside_pictures_that_are_broken(tmp_path: Path) -> None:
+    given = content()
+    given["images"][1]["width"] = 2**31 - 1
+    settings = write(tmp_path / "set", given)
+    (tmp_path / "set" / "train2017" / "3.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"2 x broken image\): image 11: 1\.png is 40 x 20.*image 13: 3\.png cannot"):
+        open_coco(settings, 64, tmp_path / "cache")
 
 
 def test_unknown_split(tmp_path: Path) -> None:

@@ -35,6 +35,17 @@ FAULTS = {
     "duplicate category id": (change("categories", 1, "id", value=90), r"duplicate id.*categories\[1\].*90"),
     "duplicate file": (change("images", 1, "file_name", value="0.png"), r"duplicate file.*10 and 11.*0\.png"),
     "no file name": (change("images", 0, "file_name", value=""), r"wrong structure.*images\[0\].*file_name ''"),
+    "file under two spellings": (
+        change("images", 1, "file_name", value="./0.png"),
+        r"duplicate file.*10 and 11.*0\.png, the second as \./0\.png",
+    ),
+    "file name too long": (change("images", 1, "file_name", value="x" * 300), r"missing image.*image 11.*xxx"),
+    "file name with NUL": (change("images", 1, "file_name", value="1\0.png"), r"missing image.*image 11.*1\\x00\.png"),
+    "file name with a surrogate": (
+        change("images", 1, "file_name", value="1\ud83d.png"),
+        r"missing image.*image 11.*1\\ud83d\.png",
+    ),
+    "400 digits": (change("annotations", 0, "area", value=10**400), r"annotations\[0\] has area 1000.*finite"),
     "image size": (change("images", 0, "width", value=0), r"wrong structure.*images\[0\].*0 x 20"),
     "size of the file": (change("images", 0, "width", value=41), r"broken image.*image 10.*40 x 20.*41 x 20"),
     "box of three": (change("annotations", 0, "bbox", value=[1, 2, 3]), r"wrong structure.*annotations\[0\].*bbox"),
@@ -109,6 +120,30 @@ def test_what_is_cleaned_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert len(result.objects(2)) == 1
     assert len(result.objects(2).trainable()) == 0
     assert result.annotations.crowd.sum() == 1
+
+
+def test_areas_that_contradict_their_boxes_are_counted_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = content()
+    for row, area in zip(data["annotations"], (-1, 0, 1e12, 40, 80, -1)):
+        row["area"] = area
+    data["annotations"][5]["segmentation"] = [[2, 4, 12, 4, 12, 8, 2, 8]]
+    with caplog.at_level(logging.WARNING):
+        result = opened(tmp_path, data)
+    assert "4 areas that contradict their box were taken from the mask, or from the box" in caplog.text
+    # rows are by image: annotations 0 and 4, 1 and 5, 2, 3
+    assert result.annotations.areas.tolist() == [80, 80, 80, 40, 80, 40]
+
+
+def test_doubts_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = content()
+    for row in data["categories"]:
+        row["name"] = "train"
+    data["annotations"][2]["bbox"] = [0.25, 0.25, 0.5, 0.5]
+    with caplog.at_level(logging.WARNING):
+        result = opened(tmp_path, data)
+    assert "2 categories are called 'train' (ids 90, 7); each is a class of its own." in caplog.text
+    assert "1 of 6 boxes lie within the first pixel of their picture" in caplog.text
+    assert result.class_names == ("train", "train")
 
 
 def test_segmentations_that_cannot_be_read_cost_the_mask_and_not_the_object(

@@ -27,7 +27,7 @@ def test_the_settings_reach_the_data_set(tmp_path):
             None,
             r"unknown data set 'cocoa' \(did you mean 'coco'\?\); there are: coco, synthetic",
         ),
-        ({}, 32, None, "unknown data set None; there are: coco, synthetic"),
+        ({}, 32, None, r"data\.kind is missing; it must be one of: coco, synthetic\."),
         ({"kind": "synthetic", "image": 5}, 32, None, r"unknown data setting 'image' \(did you mean 'images'\?\)"),
         ({"kind": "synthetic", "images": "x"}, 32, None, "data.images is 'x'; it must be an integer"),
         ({"kind": "coco"}, 32, None, "data.root is not set; it is the folder that holds the data set"),

@@ -99,3 +99,24 @@ def test_points_far_outside_cost_no_memory() -> None:
 def test_what_cannot_be_read(value: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         read_segmentation(value, SIZE)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[12.0, 9.0, 13.0, 9.0, 13.0, 10.0, 12.0, 10.0]],
+        {"size": [30, 40], "counts": [12 * 30 + 9, 1, 1200 - 12 * 30 - 10]},
+    ],
+)
+def test_a_small_shape_keeps_one_pixel(value: Any) -> None:
+    """One pixel of 40 in a square of 10 covers a sixteenth of a pixel; without its pixel the object had no mask."""
+    shape = read_segmentation(value, SIZE)
+    assert shape is not None
+    rows, columns = np.nonzero(bitmap_of(rasterise_square(shape, SIZE, 10), (10, 10)))
+    assert (rows.tolist(), columns.tolist()) == ([2], [3])
+
+
+def test_a_shape_of_nothing_stays_empty() -> None:
+    shape = read_segmentation({"size": [30, 40], "counts": [1200]}, SIZE)
+    assert shape is not None
+    assert not bitmap_of(rasterise_square(shape, SIZE, 10), (10, 10)).any()

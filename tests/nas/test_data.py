@@ -3,6 +3,7 @@
 import pytest
 
 from nas import data as command
+from tests.datasets.coco_support import content, write
 from tests.nas.nas_support import run_as_user
 
 
@@ -47,3 +48,12 @@ def test_bad_input(run, arguments, sentence):
     code, output, error = run(*arguments)
     assert (code, output) == (2, "")
     assert sentence in error
+
+
+def test_names_of_classes_are_printed_on_a_line_each(run, tmp_path):
+    given = content()
+    given["categories"][0]["name"] = "caf\udce9\nx\x1b[31m"
+    write(tmp_path / "set", given)
+    code, output, _ = run("data=coco", "data.root=set", "image_size=32")
+    assert code == 0
+    assert output.splitlines()[3:] == ["         3  train", r"         3  caf\udce9\nx\x1b[31m"]

@@ -94,6 +94,21 @@ def test_errors_in_training_are_measurements(
     assert result.params > 0
 
 
+@pytest.mark.parametrize("ap", [-1.0, float("nan"), float("inf")])
+def test_an_ap_that_was_not_measured_is_a_failed_measurement(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, ap: float
+) -> None:
+    monkeypatch.setattr(detection, "evaluate", lambda *_: dict.fromkeys(METRICS, ap))
+    result = tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
+    assert result.ap is None
+    assert proxies.reward(result) is None
+    assert result.error == (
+        f"AP could not be measured: the evaluation gave {ap:g} for the 4 reserved images, as it does when none of "
+        f"their objects counts"
+    )
+    assert result.seconds.keys() == {"build", "train", "evaluate"}
+
+
 def test_a_device_that_failed_raises(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise torch.AcceleratorError("unspecified launch failure")

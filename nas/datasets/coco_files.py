@@ -1,0 +1,87 @@
+"""The picture files of a COCO-format data set: whether they are there, each once, and what their headers say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.datasets.coco_entries import Fault, ImageEntry
+from nas.datasets.masks import Size
+from nas.datasets.pixels import opened
+from nas.datasets.quoting import shown_name
+
+FileId = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture file says before it is decoded.
+
+    Attributes:
+        stored_size, shown_size: (height, width) in pixels, as stored and as its EXIF orientation turns it.
+        orientation: 1..8.
+        deep_mode: Pillow's mode of a picture of more than 8 bits a channel; empty for 8 bits.
+    """
+
+    stored_size: Size
+    shown_size: Size
+    orientation: int
+    deep_mode: str
+
+
+def file_status(path: Path) -> os.stat_result | None:
+    """The status of a file that is there; None otherwise, also where the name cannot be a file's.
+
+    A name may be too long, hold a NUL, or a surrogate that stands for no byte.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status if os.path.isfile(path) else None
+
+
+def file_faults(folder: Path, images: Iterable[ImageEntry]) -> Iterator[Fault]:
+    """Files that are not there, and files that two entries name, however each of them spells it."""
+    first: dict[FileId, ImageEntry] = {}
+    for image in images:
+        path = folder / image.file_name
+        status = file_status(path)
+        if status is None:
+            yield Fault("missing image", f"image {image.id}: there is no file {shown_name(path)}")
+            continue
+        other = first.setdefault(_identity(path, status), image)
+        if other is not image:
+            yield Fault("duplicate file", f"images {other.id} and {image.id} both name the file {_both(other, image)}")
+
+
+def _identity(path: Path, status: os.stat_result) -> FileId:
+    """The same for every spelling of a path, for links, and for either case where the disk knows no case."""
+    if status.st_ino:
+        return (status.st_dev, status.st_ino, status.st_size)
+    return (os.path.normcase(os.path.realpath(path)),)
+
+
+def _both(one: ImageEntry, other: ImageEntry) -> str:
+    if one.file_name == other.file_name:
+        return shown_name(one.file_name)
+    return f"{shown_name(one.file_name)}, the second as {shown_name(other.file_name)}"
+
+
+def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Header]:
+    """Image id -> header; a file that cannot be read is left out, and named when it is decoded."""
+    images = tuple(images)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        headers = pool.map(lambda image: _read_header(folder / image.file_name), images)
+        return {image.id: header for image, header in zip(images, headers) if header is not None}
+
+
+def _read_header(path: Path) -> Header | None:
+    try:
+        with opened(path) as picture:
+            return Header(picture.stored_size, picture.size, picture.orientation, picture.deep_mode)
+    except ValueError:
+        return None
