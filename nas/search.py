@@ -129,6 +129,7 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
             print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
         raise
     except NasError:
+        progress.close()
         _forget_beginning(state)
         raise
     progress.close()

@@ -22,6 +22,7 @@ from nas.datasets.coco_check import Box, CheckedFile, Fault, ImageEntry, check, 
 from nas.datasets.masks import PackedMasks, pack_masks
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
+from nas.machine.processors import usable_processors
 from search_spaces.errors import DataError
 from search_spaces.settings import one_of
 
@@ -138,7 +139,7 @@ def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
 def _decode_all(
     file: Path, folder: Path, entries: tuple[ImageEntry, ...], image_size: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Every image in order, decoded by one thread per core; broken ones are raised together at the end."""
+    """Every image in order, decoded by one thread per core that may be used; broken ones are raised together at the end."""
 
     def attempt(entry: ImageEntry) -> NDArray[np.uint8] | Fault:
         try:
@@ -148,7 +149,7 @@ def _decode_all(
 
     faults: list[Fault] = []
     started = said = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_processors()) as pool:
         for first in range(0, len(entries), _BLOCK):
             for result in pool.map(attempt, entries[first : first + _BLOCK]):
                 if isinstance(result, Fault):
