@@ -139,7 +139,7 @@ def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
 def _decode_all(
     file: Path, folder: Path, entries: tuple[ImageEntry, ...], image_size: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Every image in order, decoded by one thread per core that may be used; broken ones are raised together at the end."""
+    """Every image in order, decoded on the cores that may be used; broken ones are raised together at the end."""
 
     def attempt(entry: ImageEntry) -> NDArray[np.uint8] | Fault:
         try:
