@@ -122,6 +122,7 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
         say_interrupted(state.folder)
         raise
     except NasError:
+        progress.close()
         _forget_beginning(state)
         raise
     progress.close()

@@ -28,6 +28,7 @@ from nas.datasets.pixels import opened
 from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
+from nas.machine.processors import usable_processors
 from search_spaces.errors import DataError
 from search_spaces.settings import one_of
 
@@ -145,7 +146,7 @@ def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
 def _decode_all(
     file: Path, folder: Path, entries: tuple[ImageEntry, ...], image_size: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Every image in order, decoded by one thread per core; broken ones are raised together at the end."""
+    """Every image in order, decoded on the cores that may be used; broken ones are raised together at the end."""
 
     def attempt(entry: ImageEntry) -> NDArray[np.uint8] | Fault:
         try:
@@ -155,7 +156,7 @@ def _decode_all(
 
     faults: list[Fault] = []
     started = said = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_processors()) as pool:
         for first in range(0, len(entries), _BLOCK):
             for result in pool.map(attempt, entries[first : first + _BLOCK]):
                 if isinstance(result, Fault):

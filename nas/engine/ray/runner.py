@@ -17,7 +17,7 @@ from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
 
 from nas.engine.database import sentences
-from nas.engine.loop import MakeProxy
+from nas.engine.loop import MakeProxy, describe
 from nas.engine.ray.output import LOG_NAME, raw_lines_to
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.ray.session import RaySettings, ray_session, trial_resources
@@ -25,6 +25,8 @@ from nas.engine.ray.worker import evaluator
 from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
 from nas.machine.signals import undisturbed
+from nas.machine.temporary import default_place
+from search_spaces.errors import SearchError
 
 STORAGE_PREFIX = ".ray-"
 
@@ -43,6 +45,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     Raises:
         ConfigError: the resources do not suffice for one trial, the cluster does not answer, or the proxy cannot be
             built in a worker.
+        SearchError: Ray Tune has stopped, because the disk of its files is full for example.
         FileError: there is no temporary folder that Ray can use.
         RecordError: the record cannot be written.
     """
@@ -56,24 +59,37 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
         resources, workers = trial_resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         searcher = SearchOfTune(search)
-        tune.run(
-            evaluator(search.space, make_proxy, settings.cpus_per_trial),
-            name="search",
-            storage_path=str(storage),
-            search_alg=searcher,
-            num_samples=-1,
-            max_concurrent_trials=workers,
-            resources_per_trial=resources,
-            reuse_actors=True,
-            stop=StopOnError(searcher),
-            callbacks=[Failures(searcher)],
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-            raise_on_failed_trial=False,
-            verbose=0,
-        )
+        with _sentence():
+            tune.run(
+                evaluator(search.space, make_proxy, settings.cpus_per_trial),
+                name="search",
+                storage_path=str(storage),
+                search_alg=searcher,
+                num_samples=-1,
+                max_concurrent_trials=workers,
+                resources_per_trial=resources,
+                reuse_actors=True,
+                stop=StopOnError(searcher),
+                callbacks=[Failures(searcher)],
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+                raise_on_failed_trial=False,
+                verbose=0,
+            )
     if searcher.error is not None:
         raise searcher.error
+
+
+@contextmanager
+def _sentence() -> Iterator[None]:
+    """Tune writes small files of its own, and passes on what happens then."""
+    try:
+        yield
+    except Exception as error:  # of many types
+        full = f" (Ray's files lie in {default_place()}, or where TMPDIR says)" if isinstance(error, OSError) else ""
+        raise SearchError(
+            f"Ray Tune has stopped: {describe(error)}{full}; nothing evaluated is lost, resume=true goes on."
+        ) from None
 
 
 def _trial_name(trial: TuneTrial) -> str:

@@ -16,7 +16,7 @@ import ray
 from nas.engine import TrialState, read_run, run_serial
 from nas.engine.ray import RaySettings, run_ray
 from nas.engine.trial import trial_seed
-from search_spaces.errors import ConfigError, RecordError
+from search_spaces.errors import ConfigError, RecordError, SearchError
 from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
 
 ROOT = Path(__file__).parents[3]
@@ -120,6 +120,17 @@ def test_a_full_disk_ends_the_search_with_its_sentence(tmp_path):
     assert len(complete) >= 3
     run_serial(start(tmp_path, samples=len(complete) + 3), Hashed)
     assert [trial for trial in read_run(tmp_path).trials if trial in complete] == complete
+
+
+def test_what_tune_raises_is_a_sentence(tmp_path, monkeypatch):
+    def full(*arguments, **settings):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nas.engine.ray.runner.tune.run", full)
+    with pytest.raises(
+        SearchError, match=r"No space left on device \(Ray's files lie in .*\); nothing evaluated is lost"
+    ):
+        run(tmp_path)
 
 
 def test_a_search_that_is_over_needs_no_ray(tmp_path, monkeypatch):
