@@ -12,6 +12,7 @@ from nas.datasets.coco_entries import Fault, ImageEntry
 from nas.datasets.masks import Size
 from nas.datasets.pixels import opened
 from nas.datasets.quoting import shown_name
+from nas.machine.processors import usable_processors
 
 FileId = tuple[object, ...]
 
@@ -74,7 +75,7 @@ def _both(one: ImageEntry, other: ImageEntry) -> str:
 def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Header]:
     """Image id -> header; a file that cannot be read is left out, and named when it is decoded."""
     images = tuple(images)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_processors()) as pool:
         headers = pool.map(lambda image: _read_header(folder / image.file_name), images)
         return {image.id: header for image, header in zip(images, headers) if header is not None}
 
