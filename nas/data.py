@@ -8,6 +8,7 @@ import numpy as np
 
 from nas.command_line import Config, run_command
 from nas.command_line.parts import make_data
+from nas.words import one_line
 
 
 def describe(config: Config) -> None:
@@ -22,7 +23,7 @@ def describe(config: Config) -> None:
     print(f"  {len(boxes):,} objects, side (root of the box's area) of the smallest, median and largest:", end=" ")
     print(", ".join(f"{side:.1f}" for side in np.quantile(sides, (0, 0.5, 1))) + " px")
     for label, count in sorted(enumerate(counts), key=lambda row: -row[1]):
-        print(f"  {count:>8,}  {data.class_names[label]}")
+        print(f"  {count:>8,}  {one_line(data.class_names[label])}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ controller learns. The record, the best architecture, pictures and a report are 
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +13,13 @@ from pathlib import Path
 from nas.command_line import Config, run_command
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
-from nas.command_line.run import python_command
+from nas.command_line.pasting import command_line
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
 from nas.engine.older import current_config, is_older
 from nas.engine.progress import ProgressLine
-from nas.engine.provenance import collect_provenance
 from nas.engine.record import Run, read_run
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
@@ -78,6 +76,8 @@ def _folder(config: Config) -> Path:
 
 def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
     """The record, created or opened."""
+    from nas.engine.provenance import collect_provenance  # imports PyTorch
+
     data = proxy.fingerprint()
     identity = {
         **{part: without_name(config[part]) for part in ("space", "controller", "proxy")},
@@ -105,7 +105,8 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
         run_trials(state, make_proxy)
     except KeyboardInterrupt:
         progress.close()
-        print(f"interrupted; nothing evaluated is lost. To go on:\n  {_command_again(state.folder)}", file=sys.stderr)
+        again = command_line("nas.search", "resume=true", run=state.folder)
+        print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
         raise
     progress.close()
     return state.stop_reason or "it stopped before its end."
@@ -117,7 +118,7 @@ def _announce(config: Config, space: SearchSpace, folder: Path) -> None:
     print(
         f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
         f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
-        f"run folder {folder}; follow it with: {python_command()} -m nas.report run={shlex.quote(str(folder))}",
+        f"run folder {folder}; follow it with: {command_line('nas.report', run=folder)}",
         flush=True,
     )
 
@@ -130,12 +131,7 @@ def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) ->
         print("no architecture could be evaluated; report.html lists the reasons.")
         return
     print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
-    print(f"next: {python_command()} -m nas.compile arch={shlex.quote(str(folder / 'best.json'))}")
-
-
-def _command_again(folder: Path) -> str:
-    """How to go on with this search: its settings are in the record."""
-    return shlex.join([python_command(), "-m", "nas.search", f"run={folder}", "resume=true"])
+    print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
 
 
 if __name__ == "__main__":

@@ -5,21 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
+from nas.words import printable_output
 from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 _CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
-
-
-def python_command() -> str:
-    """How the user can start this Python again from here: the path of a virtual environment's, or its name."""
-    path = Path(sys.executable)
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def run_command(
@@ -39,27 +34,56 @@ def run_command(
     Returns:
         The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
     """
-    arguments = sys.argv[1:]
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
-    try:
-        if any(argument in ("-h", "--help") for argument in arguments):
-            print(_help(command, description))
-            return 0
-        only_print, overrides = _take_cfg(arguments)
-        config = configure(command, overrides)
-        if only_print:
-            print(to_yaml(config), end="")
-        else:
-            function(config)
-    except NasError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with printable_output(), _log_to_standard_error():
+        try:
+            _run(command, description, function, configure)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
+            _discard_output()
+        except NasError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt:
+            return INTERRUPTED
     return 0
+
+
+def _run(
+    command: str,
+    description: str,
+    function: Callable[[Config], None],
+    configure: Callable[[str, Sequence[str]], Config],
+) -> None:
+    arguments = sys.argv[1:]
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print(_help(command, description))
+        return
+    only_print, overrides = _take_cfg(arguments)
+    config = configure(command, overrides)
+    if only_print:
+        print(to_yaml(config), end="")
+    else:
+        function(config)
+
+
+@contextmanager
+def _log_to_standard_error() -> Iterator[None]:
+    """What long preparations say of themselves, and warnings, as plain lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    root, level = logging.getLogger(), logging.getLogger("nas").level
+    root.addHandler(handler)
+    logging.getLogger("nas").setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.getLogger("nas").setLevel(level)
+        root.removeHandler(handler)
+
+
+def _discard_output() -> None:
+    """Send what is still to be written nowhere, so that Python finds nothing to complain of when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help(command: str, description: str) -> str:

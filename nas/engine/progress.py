@@ -11,7 +11,7 @@ from typing import TextIO
 
 from nas.engine.search import Search
 from nas.engine.trial import TrialRecord, TrialState
-from nas.words import duration
+from nas.words import duration, rewrite_line
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -90,10 +90,8 @@ class ProgressLine:
         started = search.history.sessions[session].started
         text = progress_text(search.history.trials, search.settings.samples, session, started, time.time())
         if self._terminal:
-            width = shutil.get_terminal_size().columns - 1
-            text = f"\r{text[:width]}\x1b[K"
+            rewrite_line(self._stream, text[: shutil.get_terminal_size().columns - 1])
         else:
-            text += "\n"
-        self._stream.write(text)
-        self._stream.flush()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
         self._printed = time.monotonic()
