@@ -6,6 +6,7 @@ controller learns. The record, the best architecture, pictures and a report are 
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +26,12 @@ from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import Store
 from nas.reporting import summarise, write_outputs
-from nas.words import duration
+from nas.words import duration, said_when_slow
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
 from search_spaces.settings import build_settings
+
+log = logging.getLogger("nas.search")
 
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
@@ -44,11 +47,13 @@ def search(config: Config) -> None:
     """Run or resume the search that the configuration describes."""
     settings = _search_settings(config)
     space = make_space(config)
-    controller = make_controller(config, space)
-    run_trials, folder = make_runner(config), _folder(config)
-    proxy = proxy_factory(config)()
+    with said_when_slow(log, "loading PyTorch and what else the search needs"):
+        controller = make_controller(config, space)
+        run_trials, folder = make_runner(config), _folder(config)
+        proxy = proxy_factory(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
-    proxy.prepare()
+    with said_when_slow(log, f"reading data set {config['data']['name']}"):
+        proxy.prepare()
     with _open_store(config, folder, proxy) as store:
         _announce(config, space, folder)
         for warning in (*store.warnings, *_warnings_of_age(config, folder)):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
-from nas.words import printable_output
+from nas.words import log_lines, printable_output
 from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
@@ -34,19 +32,11 @@ def run_command(
     Returns:
         The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
     """
-    with printable_output(), _log_to_standard_error():
+    with printable_output(), log_lines():
         try:
-            _run(command, description, function, configure)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
-            _discard_output()
-        except NasError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return BAD_INPUT
+            return _run(command, description, function, configure, sys.argv[1:])
         except KeyboardInterrupt:
             return INTERRUPTED
-    return 0
 
 
 def _run(
@@ -54,36 +44,25 @@ def _run(
     description: str,
     function: Callable[[Config], None],
     configure: Callable[[str, Sequence[str]], Config],
-) -> None:
-    arguments = sys.argv[1:]
-    if any(argument in ("-h", "--help") for argument in arguments):
-        print(_help(command, description))
-        return
-    only_print, overrides = _take_cfg(arguments)
-    config = configure(command, overrides)
-    if only_print:
-        print(to_yaml(config), end="")
-    else:
-        function(config)
-
-
-@contextmanager
-def _log_to_standard_error() -> Iterator[None]:
-    """What long preparations say of themselves, and warnings, as plain lines on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    root, level = logging.getLogger(), logging.getLogger("nas").level
-    root.addHandler(handler)
-    logging.getLogger("nas").setLevel(logging.INFO)
+    arguments: Sequence[str],
+) -> int:
     try:
-        yield
-    finally:
-        logging.getLogger("nas").setLevel(level)
-        root.removeHandler(handler)
-
-
-def _discard_output() -> None:
-    """Send what is still to be written nowhere, so that Python finds nothing to complain of when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if any(argument in ("-h", "--help") for argument in arguments):
+            print(_help(command, description), flush=True)
+            return 0
+        only_print, overrides = _take_cfg(arguments)
+        config = configure(command, overrides)
+        if only_print:
+            print(to_yaml(config), end="")
+        else:
+            function(config)
+        print(end="", flush=True)
+    except NasError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _help(command: str, description: str) -> str:

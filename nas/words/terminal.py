@@ -6,8 +6,8 @@ or an escape sequence in a name is replaced by a mark; everything that is printe
 
 from __future__ import annotations
 
+import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
@@ -16,11 +16,12 @@ from search_spaces.errors import FileError
 
 MARK = "\ufffd"
 """Stands where a character cannot be shown; ``?`` where the encoding has no such mark."""
-_LAYOUT = "\n\t"
-_HIDDEN = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's categories: control characters, surrogates, separators of lines and paragraphs."""
-_DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Characters that turn the direction of the text after them."""
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
+_SURROGATES = "\ud800-\udfff"
+_SEPARATORS = "\u2028\u2029"
+_DIRECTIONS = "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn the text after them round
+_HIDDEN = re.compile(f"[{_CONTROLS}{_SURROGATES}{_SEPARATORS}{_DIRECTIONS}]")
+"""All of these but line feeds and tabs."""
 
 
 def printable(text: str, encoding: str | None = None) -> str:
@@ -29,18 +30,13 @@ def printable(text: str, encoding: str | None = None) -> str:
     Args:
         encoding: of the output; None leaves every character that could be shown somewhere.
     """
-    if not text.isascii() or not text.isprintable():
-        text = "".join(character if character in _LAYOUT or _is_shown(character) else MARK for character in text)
+    text = _HIDDEN.sub(MARK, text)
     return text if encoding is None else text.encode(encoding, "replace").decode(encoding)
 
 
 def one_line(text: str) -> str:
     """A name as it can stand in a line; line feeds and tabs are replaced too."""
-    return printable(text.translate(dict.fromkeys(map(ord, _LAYOUT), MARK)))
-
-
-def _is_shown(character: str) -> bool:
-    return unicodedata.category(character) not in _HIDDEN and character not in _DIRECTIONS
+    return printable(text.replace("\n", MARK).replace("\t", MARK))
 
 
 class PrintableStream:

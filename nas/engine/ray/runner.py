@@ -6,6 +6,7 @@ are temporary, since the record holds all that must be kept.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -23,6 +24,9 @@ from nas.engine.ray.session import RaySettings, ray_session, trial_resources
 from nas.engine.ray.worker import evaluator
 from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
+from nas.words import plural
+
+log = logging.getLogger(__name__)
 
 STORAGE_PREFIX = ".ray-"
 
@@ -45,9 +49,11 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     """
     if search.stop_reason is not None:
         return
+    log.info("starting Ray on this machine" if settings.address is None else f"connecting to Ray at {settings.address}")
     with ray_session(settings), _storage(search.folder) as storage:
         resources, workers = trial_resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
+        log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
         searcher = SearchOfTune(search)
         tune.run(
             evaluator(search.space, make_proxy, settings.cpus_per_trial),
