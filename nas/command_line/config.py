@@ -31,7 +31,7 @@ from nas.command_line.part_files import (
     parts,
     read_own_file,
 )
-from nas.command_line.paths import PATHS, literal, path_argument
+from nas.command_line.paths import PATHS, check_paths, literal, path_argument
 from search_spaces.errors import ConfigError, suggestion
 
 Config = dict[str, Any]
@@ -64,6 +64,7 @@ def load_config(command: str, arguments: Sequence[str], earlier: Mapping[str, An
         check_key(override.key_or_group, override.value(), before, defaults)
     config = _compose(command, [*picks, *(str(override.input_line) for override in settings)])
     check_types(config, examples)
+    check_paths(config)
     named = {override.key_or_group.split(".")[0] for override in overrides}
     kept = {key: value for key, value in earlier.items() if key not in named and key not in defaults}
     return {**config, **kept}

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from nas.command_line.paths import path_values
+from nas.command_line.paths import check_path, path_values
 from search_spaces.errors import ConfigError, suggestion
 from search_spaces.kinds import find
 
@@ -88,6 +88,7 @@ def read_own_file(part: str, path: Path) -> Settings:
         ConfigError: there is no such file, it is no YAML file of settings, its kind is missing or unknown, or it has
             an unknown key. The sentence begins with the file.
     """
+    check_path(f"{part} file", str(path))
     where = f"{part} file {path}"
     if not path.exists():
         raise ConfigError(f"{where}: there is no such file; without one there are: {', '.join(part_names(part))}.")

@@ -6,6 +6,7 @@ typed, and a value whose meaning could be in doubt is refused with the form that
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -36,6 +37,7 @@ PATHS = frozenset(
 )
 """Every setting of a command, or of a part of its configuration, that names a file or a folder."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+_SHOWN = 60  # characters of a path that is too long
 _QUOTES = ("'", '"')
 
 
@@ -100,6 +102,38 @@ def path_values(part: str, settings: Mapping[str, Any], as_written: Mapping[str,
         key: str(as_written.get(key, value)) if f"{part}.{key}" in PATHS and isinstance(value, int | float) else value
         for key, value in settings.items()
     }
+
+
+def check_paths(config: Mapping[str, Any]) -> None:
+    """Check that every path of a configuration can be one on this machine, whether something is there or not.
+
+    Raises:
+        ConfigError: it is too long, or holds a character that no name can have.
+    """
+    for key in sorted(PATHS):
+        part, _, name = key.rpartition(".")
+        settings = config.get(part) if part else config
+        if isinstance(settings, Mapping) and isinstance(settings.get(name), str):
+            check_path(key, settings[name])
+
+
+def check_path(key: str, value: str) -> None:
+    """Check that a value can be a path on this machine; ``key`` is what it was given for.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    shown = repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}...")
+    try:
+        os.lstat(value)
+    except ValueError:
+        raise ConfigError(f"{key} is {shown}; it has a character that no file's name can have here.") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            size = len(os.fsencode(value))
+            raise ConfigError(
+                f"{key} is {shown}, {size:,} bytes long; a name has at most 255 bytes, and a path 4,095."
+            ) from None
 
 
 def _parsed(argument: str) -> Override | None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from nas.words.terminal import printable
 from nas.words.times import duration
 
-SECONDS_BEFORE_A_LINE = 1.0
+SECONDS_BEFORE_A_LINE = 2.0
 SECONDS_BETWEEN_LINES = 5.0
 
 

@@ -160,3 +160,26 @@ def test_a_comma_in_the_name_of_a_part_s_file(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"quote it: 'data=\"a,b.yaml\"'"):
         load_config("data", ["data=a,b.yaml"])
     assert load_config("data", ['data="a,b.yaml"'])["data"]["name"] == "a,b"
+
+
+@pytest.mark.parametrize("key", sorted(PATHS))
+def test_a_path_that_is_too_long_is_refused(key):
+    with pytest.raises(ConfigError, match=rf"{key} is 'x+\.\.\.', 300 bytes long; a name has at most 255 bytes"):
+        read(key, f"{key}={'x' * 300}")
+    assert read(key, f"{key}={'x' * 255}") == "x" * 255
+
+
+def test_length_counts_in_bytes_and_over_the_whole_path():
+    with pytest.raises(ConfigError, match=r"run is .*, 260 bytes long"):
+        read("run", "run=" + "\u00e9" * 130)
+    with pytest.raises(ConfigError, match=r"run is .*, 5,000 bytes long"):
+        read("run", f"run={'abcd/' * 1000}")
+    with pytest.raises(ConfigError, match=r"data file is 'y+.*, 405 bytes long"):
+        load_config("data", [f"data={'y' * 400}.yaml"])
+
+
+def test_a_character_that_no_name_can_have(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nul.yaml").write_text('kind: coco\nroot: "a\\0b"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"data.root is .*; it has a character that no file's name can have"):
+        load_config("data", ["data=nul.yaml"])
