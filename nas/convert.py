@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nas.command_line import Config, run_command
 from nas.command_line.pasting import command_line
+from nas.words import one_line
 from search_spaces.errors import ConfigError
 
 NEEDED = ("source", "checkpoint", "arch", "out")
@@ -30,7 +31,7 @@ def run(config: Config) -> None:
     detector = convert(
         config["source"], str(config["checkpoint"]), config["arch"], config["head"], config["classes"], settings
     )
-    save_detector(detector, out, source=f"{config['source']}: {config['checkpoint']}")
+    save_detector(detector, out, source=one_line(f"{config['source']}: {config['checkpoint']}"))
     scaling = detector.scaling
     parameters = sum(parameter.numel() for parameter in detector.parameters())
     print(

@@ -24,35 +24,51 @@ RUNS = [["space"], ["data", "data.images=64"], ["report", "run=bccd"]]
 LARGE = ("torch", "ray", "matplotlib")
 
 
-def measure(folder: Path, words: list[str], repeats: int, cache: str) -> list[float]:
-    """Seconds of wall time of ``python -m nas.WORDS`` with the code of a folder; one run before warms the disk."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": cache}
-    seconds = []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        command = [sys.executable, "-m", f"nas.{words[0]}", *words[1:]]
-        subprocess.run(command, cwd=cache, env=environment, stdout=subprocess.DEVNULL, check=True)
-        seconds.append(time.perf_counter() - started)
-    return seconds[1:]
+def measure(folder: Path, words: list[str], cache: str) -> tuple[float, float]:
+    """Seconds of wall time and of processor time of ``python -m nas.WORDS`` with the code of a folder."""
+    command = [sys.executable, "-m", f"nas.{words[0]}", *words[1:]]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cache, env=environment(folder, cache), stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return seconds, used.ru_utime + used.ru_stime
+
+
+def environment(folder: Path, cache: str) -> dict[str, str]:
+    """Of a command that runs the code of a folder."""
+    return {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": cache}
 
 
 def imported(folder: Path, words: list[str], cache: str) -> dict[str, float]:
     """Large library -> seconds that its import takes, with all that it imports."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": cache}
     command = [sys.executable, "-X", "importtime", "-m", f"nas.{words[0]}", *words[1:]]
-    done = subprocess.run(command, cwd=cache, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=cache, env=environment(folder, cache), capture_output=True, text=True, check=True
+    )
     rows = [line.split("|") for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {row[2].strip(): int(row[1]) / 1e6 for row in rows[1:] if row[2].strip() in LARGE}
 
 
-def row(folder: Path, words: list[str], repeats: int, cache: str) -> dict[str, object]:
-    """What is measured of one command."""
-    seconds = measure(folder, words, repeats, cache)
+def compare(folders: dict[str, Path], words: list[str], repeats: int, cache: str) -> dict[str, object]:
+    """What is measured of one command in each version; the versions take turns, after one run that warms the disk."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in folders}
+    for _ in range(repeats + 1):
+        for name, folder in folders.items():
+            runs[name].append(measure(folder, words, cache))
+    return {name: summary(runs[name][1:], imported(folder, words, cache)) for name, folder in folders.items()}
+
+
+def summary(runs: list[tuple[float, float]], imports: dict[str, float]) -> dict[str, object]:
+    """The medians, the lowest, and what the large libraries took."""
+    wall, processor = zip(*runs)
     return {
-        "median": round(statistics.median(seconds), 2),
-        "lowest": round(min(seconds), 2),
-        "highest": round(max(seconds), 2),
-        "import_seconds": {name: round(value, 2) for name, value in imported(folder, words, cache).items()},
+        "wall": round(statistics.median(wall), 2),
+        "wall_lowest": round(min(wall), 2),
+        "processor": round(statistics.median(processor), 2),
+        "imports": {name: round(value, 2) for name, value in imports.items()},
     }
 
 
@@ -72,11 +88,8 @@ def main() -> None:
         result = {}
         for words in (*STARTS, *RUNS):
             name = " ".join(words)
-            result[name] = {
-                "before": row(before, words, arguments.repeats, str(cache)),
-                "now": row(ROOT, words, arguments.repeats, str(cache)),
-            }
-            print(name, result[name]["before"]["median"], result[name]["now"]["median"], file=sys.stderr)
+            result[name] = compare({"before": before, "now": ROOT}, words, arguments.repeats, str(cache))
+            print(name, result[name], file=sys.stderr)
     machine = {"python": platform.python_version(), "cores": os.cpu_count()}
     print(
         json.dumps(
