@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from controllers.base import Controller, Memory, Proposal, Settings
 from controllers.policy import Policy, Sample, Sampler, one_thread
 from search_spaces.base import SearchSpace
 from search_spaces.decisions import Decisions
-from search_spaces.errors import ControllerError
+from search_spaces.settings import at_least, boolean, integer, positive, within
 
 SMALLEST_SPREAD = 1e-8  # advantages whose root mean square is below this are not scaled
 
@@ -35,7 +34,7 @@ class Method(Settings, ABC):
         uniform_start: whether the untrained policy is uniform over the space; see :class:`controllers.policy.Policy`.
 
     Raises:
-        ControllerError: a setting is out of range.
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     learning_rate: float
@@ -48,8 +47,13 @@ class Method(Settings, ABC):
     uniform_start: bool = True
 
     def __post_init__(self) -> None:
-        for problem in self.problems():
-            raise ControllerError(f"controller {self.kind}: {problem}")
+        positive("learning_rate", self.learning_rate)
+        at_least("entropy_weight", self.entropy_weight, 0)
+        within("baseline_decay", self.baseline_decay, 0, 1, "[)")
+        for name in ("batch_size", "hidden_size", "embedding_size"):
+            integer(name, getattr(self, name), 1)
+        for name in ("normalise_advantages", "uniform_start"):
+            boolean(name, getattr(self, name))
 
     @property
     @abstractmethod
@@ -80,25 +84,6 @@ class Method(Settings, ABC):
             log_ratios: [B, T], the logarithms of r.
         """
         return {"approx_kl": float((log_ratios.expm1() - log_ratios).mean())}
-
-    def problems(self) -> Iterator[str]:
-        """A sentence for every setting that is out of range."""
-        for key in ("learning_rate", "entropy_weight", "baseline_decay"):
-            value = getattr(self, key)
-            if not is_number(value) or value < 0:
-                yield f"{key} is {value!r}; it must be a number, 0 or more."
-            elif key == "learning_rate" and value == 0:
-                yield f"{key} is {value!r}; it must be above 0."
-            elif key == "baseline_decay" and value >= 1:
-                yield f"{key} is {value!r}; it must be below 1."
-        for key in ("batch_size", "hidden_size", "embedding_size"):
-            value = getattr(self, key)
-            if not is_count(value):
-                yield f"{key} is {value!r}; it must be a whole number, 1 or more."
-        for key in ("normalise_advantages", "uniform_start"):
-            value = getattr(self, key)
-            if not isinstance(value, bool):
-                yield f"{key} is {value!r}; it must be true or false."
 
 
 class PolicyGradient(Controller):
@@ -203,16 +188,6 @@ class PolicyGradient(Controller):
         result = torch.tensor(advantages)
         spread = float(result.square().mean().sqrt())
         return result / spread if self.method.normalise_advantages and spread > SMALLEST_SPREAD else result
-
-
-def is_number(value: object) -> bool:
-    """Whether a setting is a finite number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-
-
-def is_count(value: object) -> bool:
-    """Whether a setting is a whole number, 1 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _sample_state(sample: Sample) -> dict[str, Any]:

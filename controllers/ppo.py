@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from controllers.policy_gradient import Method, is_count, is_number
+from controllers.policy_gradient import Method
+from search_spaces.settings import integer, positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Ppo(Method):
     epochs: int = 2
     clip: float = 0.2
 
+    def __post_init__(self) -> None:
+        Method.__post_init__(self)
+        integer("epochs", self.epochs, 1)
+        positive("clip", self.clip)
+
     @property
     def gradient_steps(self) -> int:
         """The epochs: each takes the whole batch at once."""
@@ -56,11 +61,3 @@ class Ppo(Method):
         """
         beyond = (log_ratios.exp() - 1.0).abs() > self.clip
         return {**Method.metrics(self, log_ratios), "clip_fraction": float(beyond.float().mean())}
-
-    def problems(self) -> Iterator[str]:
-        """A sentence for every setting that is out of range."""
-        yield from Method.problems(self)
-        if not is_count(self.epochs):
-            yield f"epochs is {self.epochs!r}; it must be a whole number, 1 or more."
-        if not is_number(self.clip) or self.clip <= 0:
-            yield f"clip is {self.clip!r}; it must be a number above 0."

@@ -7,8 +7,8 @@ from typing import Any
 
 from controllers.base import Controller
 from search_spaces.base import SearchSpace
-from search_spaces.errors import ControllerError
 from search_spaces.kinds import Kind, check_settings, find
+from search_spaces.settings import integer
 
 CONTROLLERS: Mapping[str, Kind] = {
     "ppo": Kind("controllers.ppo:Ppo", "controllers.policy_gradient:PolicyGradient"),
@@ -22,11 +22,10 @@ def build(kind: str, space: SearchSpace, seed: int = 0, **settings: Any) -> Cont
     """A controller of a kind of ``CONTROLLERS``, with ``settings`` (fields of its dataclass) over the defaults.
 
     Raises:
-        ConfigError: an unknown kind or setting, or a value of the wrong type.
-        ControllerError: a setting is out of range, or the seed is not 0, 1, 2, ...
+        ConfigError: an unknown kind or setting, a value of the wrong type or out of range, or a seed that is not 0, 1,
+            2, ...
     """
     row = find("controller", CONTROLLERS, kind)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ControllerError(f"controller {kind}: seed is {seed!r}; it must be a whole number, 0 or more.")
+    integer("seed", seed, 0)
     controller: Controller = row.maker(space, seed, check_settings("controller", row, settings))
     return controller

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nas.command_line import Config, run_command
+from nas.command_line.checks import check_format
 from nas.command_line.cost_table import cost_row, print_costs, print_files
 from search_spaces.errors import ConfigError
 
@@ -24,8 +25,7 @@ DEFAULT_SIZE = 640
 
 def compile_architecture(config: Config) -> None:
     """Print one detector's cost and write its files, or with no architecture print a row for each published one."""
-    if config["format"] not in ("table", "json"):
-        raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
+    check_format(config)
     if config["fast"] and not config["measure"]:
         raise ConfigError("fast is for measure=true; in Python nas.optimise(detector) makes the fast copy.")
     single = config["arch"] is not None or config["weights"] is not None
@@ -89,6 +89,7 @@ def measure(detector: Network, size: Size, config: Config) -> Latency:
     """Latency and peak memory of the detector, or of its fast copy."""
     from nas.detectors import optimise
     from nas.detectors.devices import find_device
+    from nas.detectors.inference.compiling import compiling
     from nas.detectors.inference.latency import measure_latency
 
     settings = {key: config[key] for key in ("batch", "precision", "device", "warmup", "runs", "postprocessing")}
@@ -98,7 +99,8 @@ def measure(detector: Network, size: Size, config: Config) -> Latency:
             raise ConfigError(
                 f"precision is {config['precision']!r}; the fast copy on a CPU computes in float32 alone."
             )
-        detector = optimise(detector.eval().to(device))
+        with compiling():
+            return measure_latency(optimise(detector.eval().to(device)), size, **settings)
     return measure_latency(detector, size, **settings)
 
 

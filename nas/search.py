@@ -7,6 +7,7 @@ controller learns. The record, the best architecture, pictures and a report are 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,69 +15,94 @@ from pathlib import Path
 from nas.command_line import Config, run_command
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
-from nas.command_line.pasting import command_line
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner
+from nas.command_line.search_messages import announce, conclude, say_interrupted, warn, warnings_of_age
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
-from nas.engine.older import current_config, is_older
+from nas.engine.older import current_config
 from nas.engine.progress import ProgressLine
-from nas.engine.record import Run, read_run
+from nas.engine.record import read_run
+from nas.engine.repair import read_repaired, repair_record
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
-from nas.engine.store import Store
-from nas.reporting import summarise, write_outputs
-from nas.words import duration, said_when_slow
+from nas.engine.store import RECORD_NAME, Store
+from nas.reporting import write_outputs
+from nas.words import said_when_slow
 from proxies.base import Proxy
-from search_spaces.base import SearchSpace
-from search_spaces.settings import build_settings
+from search_spaces.errors import ConfigError, NasError
+from search_spaces.settings import SettingError
 
 log = logging.getLogger("nas.search")
 
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
     """The configuration of the arguments; with ``resume=true`` what they leave out is taken from the record."""
-    run = load_config(command, [argument for argument in arguments if argument.startswith(("run=", "resume="))])
+    about_the_run = [argument for argument in arguments if argument.startswith(("run=", "resume=", "repair="))]
+    run = load_config(command, about_the_run)
     if not run["resume"]:
+        if run["repair"]:
+            raise ConfigError("repair=true is for a record that is there; give resume=true run=DIR beside it.")
         return load_config(command, arguments)
-    recorded = read_run(existing_folder(run["run"])).sessions[-1].config
+    read = read_repaired if run["repair"] else read_run
+    recorded = {**read(existing_folder(run["run"])).sessions[-1].config, "repair": run["repair"]}
     return load_config(command, arguments, earlier=current_config(recorded))
 
 
 def search(config: Config) -> None:
-    """Run or resume the search that the configuration describes."""
+    """Run or resume the search that the configuration describes.
+
+    Raises:
+        SearchError: it is over, and nothing could be evaluated.
+    """
     settings = _search_settings(config)
     space = make_space(config)
     with said_when_slow(log, "loading PyTorch and what else the search needs"):
         controller = make_controller(config, space)
         run_trials, folder = make_runner(config), _folder(config)
-        proxy = proxy_factory(config)()
+        if config["repair"]:
+            warn(*repair_record(folder))
+        proxy = _make_proxy(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         proxy.prepare()
     with _open_store(config, folder, proxy) as store:
-        _announce(config, space, folder)
-        for warning in (*store.warnings, *_warnings_of_age(config, folder)):
-            print(f"warning: {warning}", file=sys.stderr)
+        announce(config, space, folder)
+        warn(*store.warnings, *warnings_of_age(config, store))
         progress = ProgressLine()
         state = Search(controller, store, settings, on_change=progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
-        reason = _run(state, run_trials, proxy_factory(config), progress)
+        reason = _run(state, run_trials, _make_proxy(config), progress)
     run = read_run(folder)
     written = write_outputs(run, folder)
-    _conclude(run, folder, reason, written)
+    conclude(run, folder, reason, written)
 
 
 def _search_settings(config: Config) -> SearchSettings:
+    """The settings of the search, which lie at the top of the configuration; ``retries`` is in the runner's part."""
     values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates")}
-    return build_settings(SearchSettings, {**values, "retries": config["runner"].get("retries", 0)}, "search")
+    try:
+        return SearchSettings(**values, retries=config["runner"].get("retries", 0))
+    except SettingError as error:
+        raise (error.under("runner") if error.name == "retries" else error) from None
 
 
 def _folder(config: Config) -> Path:
     if config["resume"]:
         return existing_folder(config["run"])
     return new_folder(config["run"], *(config[part]["name"] for part in ("space", "controller", "proxy")))
+
+
+def _make_proxy(config: Config) -> MakeProxy:
+    """What builds the proxy, here or in a worker that was started in another folder: its paths are absolute."""
+    paths = {key: config["data"].get(key) for key in ("root", "cache_dir")}
+    absolute = {key: os.path.abspath(os.path.expanduser(path)) for key, path in paths.items() if _is_text(path)}
+    return proxy_factory({**config, "data": {**config["data"], **absolute}})
+
+
+def _is_text(path: object) -> bool:
+    return isinstance(path, str) and bool(path)
 
 
 def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
@@ -94,49 +120,26 @@ def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
     return begin(folder, identity, config, provenance)
 
 
-def _warnings_of_age(config: Config, folder: Path) -> list[str]:
-    """What differs between the trials of an older version and today's."""
-    if config["proxy"]["kind"] != "detection" or not any(is_older(one.config) for one in read_run(folder).sessions):
-        return []
-    return [
-        f"the search in {folder} was begun by an earlier version; its later trials are trained on another order of "
-        "images than its earlier ones."
-    ]
-
-
 def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: ProgressLine) -> str:
     """Run until the search is over; the sentence that says why it is."""
     try:
         run_trials(state, make_proxy)
     except KeyboardInterrupt:
         progress.close()
-        again = command_line("nas.search", "resume=true", run=state.folder)
-        print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
+        say_interrupted(state.folder)
+        raise
+    except NasError:
+        _forget_beginning(state)
         raise
     progress.close()
     return state.stop_reason or "it stopped before its end."
 
 
-def _announce(config: Config, space: SearchSpace, folder: Path) -> None:
-    paper_size = space.paper_size()
-    by_the_paper = "" if paper_size is None else f"; by the paper's formula {paper_size:.3g}"
-    print(
-        f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
-        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
-        f"run folder {folder}; follow it with: {command_line('nas.report', run=folder)}",
-        flush=True,
-    )
-
-
-def _conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) -> None:
-    summary = summarise(run)
-    print(f"\nthe search is over: {reason}")
-    print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
-    if summary.best is None:
-        print("no architecture could be evaluated; report.html lists the reasons.")
-        return
-    print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
-    print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
+def _forget_beginning(state: Search) -> None:
+    """A search that could not begin leaves its folder as it found it, so that the command can be given again."""
+    if not state.history.trials and len(state.history.sessions) == 1:
+        for name in (RECORD_NAME, "config.yaml"):
+            (state.folder / name).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,17 @@ import sys
 import numpy as np
 
 from nas.command_line import Config, run_command
+from nas.command_line.checks import check_format
 from nas.command_line.parts import make_space
 from search_spaces.drawing import to_text
-from search_spaces.errors import ConfigError
+from search_spaces.settings import at_least
 
 
 def describe(config: Config) -> None:
     """Print the exact size, beside it the paper's where a paper gives one, and ``samples`` uniform draws."""
-    if config["format"] not in ("table", "json"):
-        raise ConfigError(f"format is {config['format']!r}; allowed: table, json.")
+    check_format(config)
     for key in ("samples", "seed"):
-        if config[key] < 0:
-            raise ConfigError(f"{key} is {config[key]}; it must not be negative.")
+        at_least(key, config[key], 0)
     space = make_space(config)
     rng = np.random.default_rng(config["seed"])
     drawn = [space.sample(rng) for _ in range(config["samples"])]

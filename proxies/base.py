@@ -78,7 +78,7 @@ class Proxy(ABC):
         """
 
     def prepare(self) -> None:  # noqa: B027 (most proxies share nothing)
-        """Do once, in the driver, what all workers share (make or check the data set, fill its cache)."""
+        """Make or check the data set and fill its cache: first in the driver, for all workers, then in every worker."""
 
     def fingerprint(self) -> str:
         """Identity of what is measured on (the data set's fingerprint); recorded with every session."""

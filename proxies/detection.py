@@ -38,7 +38,7 @@ class ProxySettings(Recipe):
         cache_dir: where decoded images are kept; None means the user's cache folder.
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
-        device: ``"auto"`` (CUDA when there is one), or a PyTorch device.
+        device: as in :func:`nas.detectors.devices.find_device`.
     """
 
     data: Mapping[str, Any] = field(default_factory=lambda: {"kind": "synthetic"})

@@ -41,8 +41,8 @@ class SyntheticProxy(Proxy):
     fail_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        integer("target_seed", self.target_seed)
-        for name in ("target_seed", "delay", "noise"):
+        integer("target_seed", self.target_seed, 0)
+        for name in ("delay", "noise"):
             at_least(name, getattr(self, name), 0)
         within("fail_rate", self.fail_rate, 0, 1)
         _ = self.target  # a space that cannot be built is said now

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError
 from search_spaces.layout import Box, Connection, Layout, lay_out, middle_part
+from search_spaces.matplotlib_style import plain_style
 from search_spaces.vocabulary import BLOCK_TYPES
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ LIGHT = Theme(paper="#ffffff", ink="#1d2329", quiet="#67717b", grid="#e6e9ec", s
 DARK = Theme(paper="#171b20", ink="#e8ebee", quiet="#98a2ac", grid="#2a3037", stem="#6d7680", output="#ff5a5f")
 
 
+@plain_style()
 def draw(architecture: Architecture, path: str | Path, title: str | None = None, theme: Theme = LIGHT) -> None:
     """Write the picture to ``path``, a .png or .svg file.
 

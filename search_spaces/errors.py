@@ -1,7 +1,10 @@
 """Errors that a user can mend. Each carries one sentence that says what was wrong, where, and what would be right."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
 class NasError(ValueError):
@@ -21,7 +24,7 @@ class SpaceExhausted(NasError):
 
 
 class ControllerError(NasError):
-    """A controller was configured, told or restored wrongly."""
+    """A controller was told or restored wrongly."""
 
 
 class ConfigError(NasError):
@@ -36,13 +39,23 @@ class RecordError(NasError):
     """A run folder or its record cannot be used as asked."""
 
 
+class SearchError(NasError):
+    """A search ended without a result."""
+
+
 class FileError(NasError):
     """A file cannot be written or read; the sentence names it."""
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message; ``no message`` if it has none."""
-    return (str(error).strip().splitlines() or ["no message"])[0]
+def first_line(message: object, otherwise: str = "no message") -> str:
+    """The first line of an error's message, without a terminal's colours; ``otherwise`` when there is none.
+
+    Args:
+        message: an exception, or its message.
+        otherwise: what stands in for an empty message.
+    """
+    text = _COLOURS.sub("", str(message)).strip()
+    return text.splitlines()[0] if text else otherwise
 
 
 def suggestion(name: object, known: Iterable[object]) -> str:

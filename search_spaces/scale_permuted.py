@@ -49,7 +49,7 @@ class ScalePermutedSpace(SearchSpace):
     intermediate_window: int | None = 5
     output_window: int | None = None
     level_offsets: tuple[int, ...] = (-1, 0, 1, 2)
-    block_types: tuple[str, ...] = SCALE_PERMUTED_TYPES
+    block_types: tuple[str, ...] = ("bottleneck", "residual")
     stem_type: str = "bottleneck"
     permute_intermediates: bool = True
     permute_outputs: bool = True

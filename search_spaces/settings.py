@@ -1,13 +1,13 @@
 """Settings from a configuration file: plain values in, a checked dataclass out; and the checks, worded once.
 
-A settings class calls the checks (:func:`at_least` and those below it) in its ``__post_init__`` with the names of its
+A settings class calls the checks (:func:`of_type` and those below it) in its ``__post_init__`` with the names of its
 own fields. :func:`build_settings` puts the path in front of them: ``momentum`` becomes ``proxy.optimiser.momentum``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -21,7 +21,9 @@ _WORDS: dict[Any, str] = {
     float: "a finite number",
     str: "a text",
     tuple: "a list",
+    list: "a list",
     Mapping: "a group of settings",
+    dict: "a group of settings",
     NoneType: "null",
 }
 _INTERVALS = {
@@ -41,10 +43,14 @@ class SettingError(ConfigError):
     def __str__(self) -> str:
         return " ".join(self.args)
 
+    @property
+    def name(self) -> str:
+        """The setting's name, with the path as far as it is known."""
+        return str(self.args[0])
+
     def under(self, where: str) -> SettingError:
         """The same about the setting ``where.name``."""
-        name, problem = self.args
-        return SettingError(f"{where}.{name}", problem)
+        return SettingError(f"{where}.{self.name}", self.args[1])
 
 
 def build_settings(
@@ -75,42 +81,84 @@ def build_settings(
             )
         default = _default(fields[key]) if base is None else getattr(base, key)
         checked[key] = _build_value(hints[key], value, f"{where}.{key}", default)
+    missing = [] if base is not None else [name for name in fields if name not in checked and _is_needed(fields[name])]
+    if missing:
+        raise ConfigError(f"{where}.{missing[0]} is missing; it has no default.")
     try:
         return kind(**checked) if base is None else dataclasses.replace(base, **checked)  # type: ignore[type-var]
     except SettingError as error:
         raise error.under(where) from None
-    except TypeError as error:
-        raise ConfigError(f"{where} settings {dict(values)}: a value is missing ({error}).") from None
 
 
-def integer(name: str, value: object) -> None:
-    """Check that a setting is an integer.
+def as_yaml(value: object) -> str:
+    """A plain value as a user types it: ``null``, ``true``, ``[1, 2]``."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {as_yaml(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    return repr(value)
+
+
+def fits(value: object, plain: Any) -> bool:
+    """Whether a value has a plain type: ``float`` takes integers too, ``tuple`` lists; true and false are no numbers.
+
+    Numbers that are infinite, not a number, or too large for a float are no ``float``.
+    """
+    if isinstance(value, bool):
+        return plain is bool
+    if plain is float:
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return isinstance(value, (list, tuple) if plain is tuple else plain)
+
+
+def of_type(name: str, value: object, *types: Any, example: object = None) -> None:
+    """Check that a setting has one of a few plain types, as :func:`fits` has it.
+
+    Args:
+        name: what the setting is called in the sentence.
+        types: for example ``int``, ``NoneType`` or a settings dataclass, which stands for a group of settings.
+        example: a value that would be right, for the sentence; None for none.
 
     Raises:
-        SettingError: it is not; so do all checks below.
+        SettingError: it has none of them; so do all checks below.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise SettingError(name, f"is {value!r}; it must be an integer.")
+    if not any(fits(value, plain) for plain in types):
+        words = " or ".join(map(_word, types))
+        ending = "" if example is None else f", for example {as_yaml(example)}"
+        raise SettingError(name, f"is {as_yaml(value)}; it must be {words}{ending}.")
+
+
+def boolean(name: str, value: object) -> None:
+    """Check that a setting is true or false."""
+    of_type(name, value, bool)
+
+
+def integer(name: str, value: Any, least: int | None = None) -> None:
+    """Check that a setting is an integer, and at least ``least`` where that is given."""
+    of_type(name, value, int)
+    if least is not None:
+        at_least(name, value, least)
 
 
 def number(name: str, value: object) -> None:
     """Check that a setting is a finite number."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise SettingError(name, f"is {value!r}; it must be a finite number.")
+    of_type(name, value, float)
 
 
 def at_least(name: str, value: float, least: float) -> None:
     """Check that a setting is a number of at least ``least``."""
-    number(name, value)
+    _comparable(name, value)
     if value < least:
-        raise SettingError(name, f"is {value!r}; it must be at least {least}.")
+        raise SettingError(name, f"is {as_yaml(value)}; it must be at least {least}.")
 
 
 def positive(name: str, value: float) -> None:
     """Check that a setting is a number above 0."""
-    number(name, value)
+    _comparable(name, value)
     if value <= 0:
-        raise SettingError(name, f"is {value!r}; it must be above 0.")
+        raise SettingError(name, f"is {as_yaml(value)}; it must be above 0.")
 
 
 def within(name: str, value: float, low: float, high: float, ends: str = "[]") -> None:
@@ -119,25 +167,29 @@ def within(name: str, value: float, low: float, high: float, ends: str = "[]") -
     Args:
         ends: which ends belong to it, in the notation of mathematics: ``"[]"``, ``"[)"``, ``"(]"`` or ``"()"``.
     """
-    number(name, value)
+    _comparable(name, value)
     above = low <= value if ends[0] == "[" else low < value
     below = value <= high if ends[1] == "]" else value < high
     if not (above and below):
-        raise SettingError(name, f"is {value!r}; it must be {_INTERVALS[ends].format(low, high)}.")
+        raise SettingError(name, f"is {as_yaml(value)}; it must be {_INTERVALS[ends].format(low, high)}.")
 
 
 def not_above(name: str, value: float, other: str, limit: float) -> None:
     """Check that a setting is no larger than another one, called ``other``, whose value is ``limit``."""
+    _comparable(name, value)
+    _comparable(other, limit)
     if value > limit:
-        raise SettingError(name, f"is {value!r} and {other} is {limit!r}; {name} must not be above {other}.")
+        raise SettingError(
+            name, f"is {as_yaml(value)} and {other} is {as_yaml(limit)}; {name} must not be above {other}."
+        )
 
 
 def one_of(name: str, value: object, allowed: Iterable[object]) -> None:
     """Check that a setting is one of a few values."""
     allowed = tuple(allowed)
     if value not in allowed:
-        names = ", ".join(map(str, allowed))
-        raise SettingError(name, f"is {value!r}{suggestion(value, allowed)}; it must be one of: {names}.")
+        names = ", ".join(one if isinstance(one, str) else as_yaml(one) for one in allowed)
+        raise SettingError(name, f"is {as_yaml(value)}{suggestion(value, allowed)}; it must be one of: {names}.")
 
 
 def _build_value(hint: Any, value: Any, where: str, default: Any) -> Any:
@@ -146,10 +198,16 @@ def _build_value(hint: Any, value: Any, where: str, default: Any) -> Any:
     nested = next(filter(_is_settings, kinds), None)
     if nested is not None and isinstance(value, Mapping):
         return build_settings(nested, value, where, default if isinstance(default, nested) else None)
-    if not any(_fits(value, plain) for plain in kinds):
-        words = " or ".join(_word(plain) for plain in kinds)
-        raise ConfigError(f"{where} is {value!r}; it must be {words}.")
+    of_type(where, value, *kinds)
+    for position, inner in enumerate(value if isinstance(value, list | tuple) else ()):
+        _build_value(_item(hint), inner, f"{where}[{position}]", None)
     return value
+
+
+def _comparable(name: str, value: object) -> None:
+    """Check that a setting is a number that bounds can be put to: finite, or an integer of any size."""
+    if not fits(value, int):
+        number(name, value)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -159,10 +217,23 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None if field.default is dataclasses.MISSING else field.default
 
 
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    """``int | None`` -> (int, NoneType)."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
 def _plain_types(hint: Any) -> tuple[Any, ...]:
-    """``int | None`` -> (int, NoneType); ``tuple[int, ...]`` -> (tuple,)."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return tuple(get_origin(option) or option for option in options)
+    """``tuple[int, ...] | None`` -> (tuple, NoneType)."""
+    return tuple(get_origin(option) or option for option in _options(hint))
+
+
+def _item(hint: Any) -> Any:
+    """What the items of a list must be: ``tuple[int, ...] | None`` -> int."""
+    return next((get_args(option)[0] for option in _options(hint) if get_origin(option) is tuple), object)
 
 
 def _is_settings(plain: Any) -> bool:
@@ -171,12 +242,3 @@ def _is_settings(plain: Any) -> bool:
 
 def _word(plain: Any) -> str:
     return _WORDS[Mapping] if _is_settings(plain) else _WORDS.get(plain, plain.__name__)
-
-
-def _fits(value: Any, plain: Any) -> bool:
-    if isinstance(value, bool):
-        return plain is bool
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
-    accepted = {float: (int, float), tuple: (list, tuple)}.get(plain, (plain,))
-    return isinstance(value, accepted)

@@ -1,5 +1,21 @@
-"""One torch thread: the tests' networks are too small to gain from more, and other processes get the other cores."""
+"""One torch thread: the tests' networks are too small to gain from more, and other processes get the other cores.
 
+A command that is interrupted ignores signals until its process ends; the process of the tests goes on.
+"""
+
+import signal
+
+import pytest
 import torch
 
+from nas.machine.signals import STOPPING
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_signals():
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

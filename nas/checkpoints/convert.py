@@ -23,6 +23,7 @@ from nas.detectors.scaling import Scaling
 from nas.detectors.weights import fill
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, suggestion
+from search_spaces.kinds import find
 
 SHOWN = 20  # the most weights of a wrong shape that an error lists
 
@@ -118,15 +119,13 @@ def convert(
             place or a place has no key, and the sentence lists them. A wrong parent is not noticed if it has the level
             and type of the right one, because its weights then have the same shapes.
     """
-    if source not in SOURCES:
-        raise ConfigError(f"unknown source {source!r}{suggestion(source, SOURCES)}; there are: {', '.join(SOURCES)}.")
+    origin, settings = find("source", SOURCES, source), settings or {}
     if head not in ("retinanet", "mask_rcnn"):
         raise ConfigError(f"head {head!r} cannot be converted; there are: retinanet, mask_rcnn.")
     if isinstance(architecture, Architecture):
         scaling = Scaling()
     else:
         architecture, scaling = load_published(architecture, head)
-    origin, settings = SOURCES[source], settings or {}
     epsilon = settings.get("bn_epsilon", scaling.bn_epsilon)
     epsilon = dataclasses.replace(scaling, convention=origin.convention, bn_epsilon=epsilon).resolved(head).bn_epsilon
     assert epsilon is not None
@@ -172,12 +171,14 @@ def convert_arrays(
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
+    """All must be settings of a scaling, of the right type and within their range; None stands for none given."""
     known = [field.name for field in dataclasses.fields(Scaling)]
     for name in settings:
         if name not in known:
             raise ConfigError(
                 f"unknown setting {name!r}{suggestion(name, known)}; a scaling has: {', '.join(sorted(known))}."
             )
+    dataclasses.replace(Scaling(), **{name: value for name, value in settings.items() if value is not None})
 
 
 def _check_block_types(source: str, architecture: Architecture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from nas.detectors.backbones.blocks import BLOCKS
 from nas.detectors.parts import Role
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.settings import SettingError, as_yaml, fits
 from search_spaces.vocabulary import BLOCK_TYPES
 
 Shapes = Mapping[Role, Sequence[int]]
@@ -108,11 +109,14 @@ def check_given(given: Mapping[str, Any], found: Mapping[str, Any], architecture
     for name, value in given.items():
         if value is None or name not in found:
             continue
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        same = value == found[name] or (
-            name in bases and is_number and all(int(base * value) == int(base * found[name]) for base in bases[name])
-        )
+        same = value == found[name] or (name in bases and _same_channels(value, found[name], bases[name]))
         if not same:
-            raise ConfigError(
-                f"{name} is {value!r}; the checkpoint's shapes say {found[name]!r}; leave it out, or give that."
+            raise SettingError(
+                name,
+                f"is {as_yaml(value)}; the checkpoint's shapes say {as_yaml(found[name])}; leave it out, or give that.",
             )
+
+
+def _same_channels(value: Any, found: float, bases: Iterable[int]) -> bool:
+    """Whether a factor gives the channels of ``found``; what is no number does not."""
+    return fits(value, float) and all(int(base * value) == int(base * found) for base in bases)

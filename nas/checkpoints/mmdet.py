@@ -150,7 +150,7 @@ def structure(arrays: Arrays, architecture: Architecture, head: str) -> dict[str
     Raises:
         ConfigError: the ports have no such backbone.
     """
-    if len(architecture.stem) != 2 or any(node.block_type not in BLOCK_LAYERS for node in architecture.nodes):
+    if len(architecture.stem) != 2:
         raise ConfigError(
             "checkpoint: the mmdetection ports have SpineNet backbones only; give one of its architectures."
         )

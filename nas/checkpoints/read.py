@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from search_spaces.errors import ConfigError
+from nas.checkpoints.stand_ins import stand_ins
+from search_spaces.errors import ConfigError, first_line
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -39,8 +40,9 @@ def read_tensorflow(checkpoint: str | Path) -> dict[str, np.ndarray]:
         names = reader.get_variable_to_shape_map()
         values = {name: reader.get_tensor(name) for name in sorted(names)}
     except Exception as error:  # TensorFlow's own errors, which differ between releases
+        reason = first_line(error, type(error).__name__)
         raise ConfigError(
-            f"checkpoint {prefix}: its index or data file is broken or cut off ({_first_line(error)}); copy both again."
+            f"checkpoint {prefix}: its index or data file is broken or cut off ({reason}); copy both again."
         ) from None
     return {name: np.asarray(value) for name, value in values.items() if isinstance(value, np.ndarray | np.generic)}
 
@@ -82,7 +84,8 @@ def _prefix(path: Path) -> Path:
 def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     """All tensors of a PyTorch state dictionary, bare or under ``state_dict``, by key.
 
-    Only tensors and plain values are unpickled.
+    Nothing is unpickled but tensors and plain values. Whatever else lies beside the weights (NumPy's scalars, objects
+    of the code that trained them) is passed over: no class or function that the file names is imported or called.
 
     Raises:
         ConfigError: there is no such file, or it holds no state dictionary.
@@ -91,19 +94,20 @@ def read_torch(checkpoint: str | Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ConfigError(f"checkpoint {path}: there is no such file.")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([*stand_ins(path)]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # errors of pickle, zip and torch
-        kind = type(error).__name__
+        advice = ""
+        if isinstance(error, pickle.UnpicklingError):
+            advice = (
+                " If you trust it, keep its weights alone: "
+                f"torch.save(torch.load({str(path)!r}, weights_only=False)['state_dict'], 'weights.pth')."
+            )
         raise ConfigError(
-            f"checkpoint {path}: it is not a PyTorch file of tensors and plain values; nothing else is read ({kind})."
+            f"checkpoint {path}: it is not a PyTorch file of tensors and plain values; nothing else is read "
+            f"({type(error).__name__}).{advice}"
         ) from None
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ConfigError(f"checkpoint {path}: it holds no state dictionary (a mapping from names to tensors).")
     return {str(name).removeprefix("module."): value.detach().float().numpy() for name, value in state.items()}
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's message, without colour codes."""
-    text = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
-    return text.splitlines()[0]

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.errors import ConfigError, suggestion
+from search_spaces.settings import number, of_type, one_of
 
-_WORDS: dict[type, tuple[str, tuple[type, ...]]] = {
-    bool: ("true or false", (bool,)),
-    int: ("an integer", (int,)),
-    float: ("a number", (int, float)),
-    str: ("a text", (str,)),
-    list: ("a list", (list,)),
-    dict: ("a group of settings", (dict,)),
-}
+FORMATS = ("table", "json")
 
 
 def check_key(path: str, value: Any, config: Mapping[str, Any], parts: Mapping[str, Any]) -> None:
@@ -58,14 +51,20 @@ def check_types(value: Any, example: Any, path: str = "") -> None:
         for key, inner in value.items():
             check_types(inner, example.get(key), f"{path}.{key}" if path else str(key))
         return
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{path} is {value}; it must be finite.")
+    if isinstance(value, float):
+        number(path, value)
     if example is None or (value is None and "." in path):
         return
-    name, allowed = _WORDS[dict if isinstance(example, Mapping) else type(example)]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and not isinstance(example, bool)):
-        found = "null" if value is None else repr(value)
-        raise ConfigError(f"{path} is {found}; it must be {name}, for example {example!r}.")
+    of_type(path, value, type(example), example=example)
     if isinstance(example, list) and isinstance(value, list) and example:
         for position, inner in enumerate(value):
             check_types(inner, example[0], f"{path}[{position}]")
+
+
+def check_format(config: Mapping[str, Any]) -> None:
+    """Check the ``format`` that a command prints in: one of ``FORMATS``.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    one_of("format", config["format"], FORMATS)

@@ -32,7 +32,7 @@ from nas.command_line.part_files import (
     read_own_file,
 )
 from nas.command_line.paths import PATHS, check_paths, literal, path_argument
-from search_spaces.errors import ConfigError, suggestion
+from search_spaces.errors import ConfigError, first_line, suggestion
 
 Config = dict[str, Any]
 _STORED = "given_as_settings"
@@ -140,7 +140,7 @@ def _compose(command: str, overrides: list[str]) -> Config:
     except (HydraException, OmegaConfBaseException) as error:
         key = getattr(error, "full_key", None)
         at = f" at {key}" if key else ""
-        raise ConfigError(f"the configuration cannot be composed{at}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"the configuration cannot be composed{at}: {first_line(error)}") from None
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 

@@ -15,8 +15,9 @@ import torch
 from nas.command_line.config import Config
 from nas.detectors import PUBLISHED, Network, Scaling, build_detector, load_detector
 from nas.detectors.build import load_published
-from nas.detectors.sizes import Size, check_image_size
+from nas.detectors.sizes import Size, check_image_size, read_size
 from search_spaces.errors import ConfigError
+from search_spaces.settings import as_yaml
 
 SCALING_KEYS = tuple(field.name for field in dataclasses.fields(Scaling))
 SIZES = ("width", "alpha", "repeats", "endpoints", "head_channels", "head_depth")
@@ -59,7 +60,9 @@ def _with_weights(config: Config, changed: Mapping[str, Any]) -> Network:
     for key, value in wanted.items():
         if own[key] != value:
             given = key if config[key] is not None else "arch"
-            raise ConfigError(f"weights {path}: their {key} is {own[key]!r}, not {value!r}; leave {given} out.")
+            raise ConfigError(
+                f"weights {path}: their {key} is {as_yaml(own[key])}, not {as_yaml(value)}; leave {given} out."
+            )
     return detector
 
 
@@ -78,9 +81,6 @@ def read_image_size(value: Any, detector: Network) -> Size:
         ConfigError: it is neither, or a side is no multiple of the finest endpoint's stride, or of what the detector
             needs.
     """
-    sides = value if isinstance(value, list) else [value, value]
-    if len(sides) != 2 or any(not isinstance(side, int) or isinstance(side, bool) or side < 1 for side in sides):
-        raise ConfigError(f"image_size is {value!r}; it must be a positive integer, or [height, width] of them.")
-    size = (sides[0], sides[1])
+    size = read_size(value)
     check_image_size(size, max(2**detector.architecture.min_level, detector.backbone.multiple))
     return size

@@ -19,8 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from nas.command_line.paths import check_path, path_values
-from search_spaces.errors import ConfigError, suggestion
+from search_spaces.errors import ConfigError, first_line, suggestion
 from search_spaces.kinds import find
+from search_spaces.settings import as_yaml
 
 FOLDER = Path(__file__).parents[1] / "conf"
 ENDINGS = (".yaml", ".yml")
@@ -104,7 +105,7 @@ def read_own_file(part: str, path: Path) -> Settings:
     _check_keys(settings, defaults, where, "")
     name = settings.get("name", path.stem)
     if not isinstance(name, str) or not name:
-        raise ConfigError(f"{where}: name is {name!r}; it must be a text, or left out to be the file's name.")
+        raise ConfigError(f"{where}: name is {as_yaml(name)}; it must be a text, or left out to be the file's name.")
     return {**_merged(defaults, settings), "name": name}
 
 
@@ -120,8 +121,7 @@ def read_yaml(path: Path, where: str) -> Settings:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{where}: it is not valid YAML{line} ({error.problem or error.context}).") from None
     except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{where}: it cannot be read ({reason}).") from None
+        raise ConfigError(f"{where}: it cannot be read ({first_line(error, type(error).__name__)}).") from None
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"{where}: it holds no settings; it must have lines of the form KEY: VALUE.")
     return {str(key): value for key, value in content.items()}
@@ -149,8 +149,7 @@ def _check_keys(settings: Mapping[str, Any], defaults: Mapping[str, Any], where:
         if isinstance(defaults[key], dict):
             if not isinstance(value, dict):
                 raise ConfigError(
-                    f"{where}: {path} is {'null' if value is None else repr(value)}; it must be a group of settings: "
-                    f"{', '.join(defaults[key])}."
+                    f"{where}: {path} is {as_yaml(value)}; it must be a group of settings: {', '.join(defaults[key])}."
                 )
             _check_keys(value, defaults[key], where, f"{path}.")
 

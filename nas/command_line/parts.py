@@ -36,8 +36,7 @@ def make_controller(config: Config, space: SearchSpace) -> Controller:
     """A fresh controller of a configuration with ``controller`` and ``seed``.
 
     Raises:
-        ConfigError: an unknown setting, or a value of the wrong type.
-        ControllerError: a setting is out of range.
+        ConfigError: an unknown setting, or a value of the wrong type or out of range.
     """
     return controllers.build(space=space, seed=config["seed"], **without_name(config["controller"]))
 

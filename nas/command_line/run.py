@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
+from nas.machine.home import ensure_home
+from nas.machine.signals import exit_code, ignore_from_now_on, stop_signals
 from nas.words import log_lines, printable_output
 from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
-INTERRUPTED = 130
 _CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
 
 
@@ -30,13 +32,19 @@ def run_command(
         configure: makes the configuration from command and arguments.
 
     Returns:
-        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C.
+        The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C, 143 after SIGTERM
+        and 129 after SIGHUP.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written
+    ensure_home("spinenet-search")
     with printable_output(), log_lines():
         try:
-            return _run(command, description, function, configure, sys.argv[1:])
+            with stop_signals():
+                return _run(command, description, function, configure, sys.argv[1:])
         except KeyboardInterrupt:
-            return INTERRUPTED
+            ignore_from_now_on()
+            _let_go_of_the_terminal()
+            return exit_code()
 
 
 def _run(
@@ -63,6 +71,15 @@ def _run(
     except BrokenPipeError:  # the reader of a pipe, head for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _let_go_of_the_terminal() -> None:
+    """After a SIGHUP there may be none to write to, and Python would end with another exit code for that."""
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _help(command: str, description: str) -> str:

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 from nas.engine.store import RECORD_NAME
-from search_spaces.errors import ConfigError, RecordError
+from search_spaces.errors import RecordError
+from search_spaces.settings import SettingError, as_yaml, fits
 
 RUNS = Path("runs")
 LABEL_BYTES = 64
-LEFTOVERS = {".lock", f"{RECORD_NAME}.new"}  # of a search that ended before its record was there
+LEFTOVERS = {".lock", f"{RECORD_NAME}.new", "ray.log"}  # of a search that ended before its record was there
 
 
 def new_folder(run: object, *labels: str) -> Path:
@@ -71,6 +72,6 @@ def _as_text(run: object) -> str | None:
     """The path of a folder; records of earlier versions have a number where it looks like one."""
     if run is None or isinstance(run, str):
         return run
-    if isinstance(run, int) and not isinstance(run, bool):
+    if fits(run, int):
         return str(run)
-    raise ConfigError(f"run is {run!r}; it must be the path of a folder, or null.")
+    raise SettingError("run", f"is {as_yaml(run)}; it must be the path of a folder or null.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from nas.command_line.config import Config
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.search import Search
-from search_spaces.errors import ConfigError
 from search_spaces.kinds import Kind, check_settings, find
+from search_spaces.settings import integer
 
 if TYPE_CHECKING:
     from nas.engine.ray import RaySettings
@@ -33,14 +33,13 @@ class SerialSettings:
         threads: threads that PyTorch computes with in this process.
 
     Raises:
-        ConfigError: fewer than one.
+        ConfigError: it is no integer, or fewer than one.
     """
 
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise ConfigError(f"runner.threads is {self.threads}; it must be at least 1.")
+        integer("threads", self.threads, 1)
 
 
 def make_runner(config: Config) -> Runner:

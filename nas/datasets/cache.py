@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nas.datasets.masks import PackedMasks
 from nas.datasets.square import Annotations, SquareData
 from nas.disk import publishing
+from nas.machine.home import cache_folder
 from search_spaces.errors import DataError
 
 CACHE_VERSION = 2
@@ -28,8 +29,8 @@ _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
 
 
 def default_cache_dir() -> Path:
-    """``spinenet-search`` under ``$XDG_CACHE_HOME``, or under ``~/.cache`` when that is not set."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spinenet-search"
+    """``spinenet-search`` in the user's cache folder, see :func:`nas.machine.home.cache_folder`."""
+    return cache_folder("spinenet-search")
 
 
 def open_cache(cache_dir: Path, key: str) -> SquareData | None:
@@ -39,7 +40,7 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         DataError: the folder is there and damaged.
     """
     folder = cache_dir / key
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where it may not be looked for
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
@@ -66,7 +67,7 @@ def write_cache(
             _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
             _write_annotations(partial, annotations)
     except OSError as error:
-        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set cache_dir.") from None
+        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.") from None
     data = open_cache(cache_dir, key)
     assert data is not None, "the folder was just renamed into place"
     return data
@@ -117,5 +118,5 @@ def _check_free_space(cache_dir: Path, needed: int) -> None:
     if needed > free:
         raise DataError(
             f"cache folder {cache_dir} has {free / 1e9:.1f} GB free and the images need {needed / 1e9:.1f} GB; "
-            f"set cache_dir to a larger disk or take a smaller image_size."
+            f"set data.cache_dir to a larger disk or take a smaller image_size."
         )

@@ -12,7 +12,6 @@ its box and has no mask), images without a box (kept as background).
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 
 from nas.datasets.segmentation import Shape, read_segmentation
 from search_spaces.errors import DataError
+from search_spaces.settings import fits
 
 LISTED_FAULTS = 5
 EDGE_TOLERANCE = 1.0
@@ -162,13 +162,13 @@ def _image_faults(row: Mapping[str, Any]) -> Iterator[str]:
 def _annotation_faults(row: Mapping[str, Any]) -> Iterator[str]:
     yield from _integer_faults(row, "id", "image_id", "category_id")
     bbox = row.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(fits(value, float) for value in bbox):
         yield f"has bbox {bbox!r:.60}; it must be four finite numbers [x, y, width, height]"
     elif bbox[2] < 0 or bbox[3] < 0:
         yield f"has bbox {bbox}; width and height must not be negative"
     if row.get("iscrowd", 0) not in (0, 1):
         yield f"has iscrowd {row['iscrowd']!r}; it must be 0 or 1"
-    if "area" in row and not _is_number(row["area"]):
+    if "area" in row and not fits(row["area"], float):
         yield f"has area {row['area']!r}; it must be a finite number"
 
 
@@ -176,10 +176,6 @@ def _integer_faults(row: Mapping[str, Any], *keys: str) -> Iterator[str]:
     for key in keys:
         if type(row.get(key)) is not int:
             yield f"has {key} {row.get(key)!r}; it must be an integer" if key in row else f"has no {key}"
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _duplicate_file_names(images: Iterable[ImageEntry]) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from nas.datasets.cache import default_cache_dir
 from nas.datasets.dataset import DetectionData
 from search_spaces.errors import ConfigError
 from search_spaces.kinds import Kind, check_settings, find
+from search_spaces.settings import SettingError, as_yaml, integer, within
 
 DATASETS: Mapping[str, Kind] = {
     "coco": Kind("nas.datasets.coco:CocoSettings", "nas.datasets.coco:open_coco"),
@@ -30,11 +31,13 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
         ConfigError: an unknown kind or setting, or a value of the wrong type or out of range.
         DataError: the data set is missing or broken, or the cache cannot be written.
     """
-    if not 16 <= image_size <= 4096:
-        raise ConfigError(f"image_size is {image_size}; it must be 16 to 4096 pixels.")
+    integer("image_size", image_size)
+    within("image_size", image_size, 16, 4096)
     if cache_dir is not None and not isinstance(cache_dir, str | Path):
-        raise ConfigError(f"data.cache_dir is {cache_dir!r}; it must be the path of a folder, or null.")
-    row = find("data set", DATASETS, settings.get("kind"))
+        raise SettingError("data.cache_dir", f"is {as_yaml(cache_dir)}; it must be the path of a folder or null.")
+    if "kind" not in settings:
+        raise ConfigError(f"data.kind is missing; it must be one of: {', '.join(sorted(DATASETS))}.")
+    row = find("data set", DATASETS, settings["kind"])
     values = {key: value for key, value in settings.items() if key != "kind"}
     if "root" in row.setting_names and not values.get("root"):
         raise ConfigError("data.root is not set; it is the folder that holds the data set.")

@@ -12,8 +12,8 @@ from nas.detectors.heads import Classifier, MaskRCNN, RetinaNet
 from nas.detectors.published import PUBLISHED
 from nas.detectors.scaling import Scaling
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ConfigError
 from search_spaces.kinds import find
+from search_spaces.settings import SettingError, as_yaml, fits
 
 HEADS: Mapping[str, Callable[[Backbone, Scaling, int], Network]] = {
     head.head_name: head for head in (RetinaNet, MaskRCNN, Classifier)
@@ -39,10 +39,9 @@ def build_detector(
         ConfigError: the head is unknown, the number of classes is out of range, or a width leaves no channel.
     """
     make_network = find("head", HEADS, head)
-    if not isinstance(classes, int) or isinstance(classes, bool) or not 2 <= classes <= MOST_CLASSES:
-        raise ConfigError(
-            f"classes is {classes!r}; it must be an integer from 2 to a million, including the background."
-        )
+    if not fits(classes, int) or not 2 <= classes <= MOST_CLASSES:
+        right = "an integer from 2 to a million, including the background"
+        raise SettingError("classes", f"is {as_yaml(classes)}; it must be {right}.")
     if isinstance(architecture, Architecture):
         default = default_scaling(architecture)
     else:

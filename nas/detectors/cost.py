@@ -8,8 +8,7 @@ from itertools import groupby
 
 from nas.detectors.detector import Network
 from nas.detectors.parts import Part
-from nas.detectors.sizes import Size, check_image_size
-from search_spaces.errors import ConfigError
+from nas.detectors.sizes import Size, check_image_size, read_size
 
 BYTES = 4  # of a float32
 
@@ -66,9 +65,7 @@ def cost(network: Network, image_size: int | Size) -> Cost:
     Raises:
         ConfigError: the size is not a positive integer, or the network cannot take it.
     """
-    size = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-    if len(size) != 2 or any(not isinstance(side, int) or side < 1 for side in size):
-        raise ConfigError(f"image_size is {image_size!r}; it must be a positive integer, or (height, width) of them.")
+    size = read_size(image_size)
     check_image_size(size, network.backbone.multiple)
     blocks = tuple(_row(name, parts) for name, parts in groupby(network.parts(size), key=lambda part: part.name))
     return Cost(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nas.detectors.sizes import Size
-from search_spaces.errors import ConfigError
+from search_spaces.settings import integer, within
 
 MIN_SIDE = 1e-6  # pixels; a box without area covers nothing
 
@@ -22,6 +22,9 @@ class DetectionSettings:
         candidates: the most boxes of each class that reach non-maximum suppression in an image; the best ones do.
         nms_iou: if two boxes of a class overlap more than this, the one with the lower score is dropped.
         detections: the most detections in an image.
+
+    Raises:
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     score_threshold: float = 0.05
@@ -31,11 +34,9 @@ class DetectionSettings:
 
     def __post_init__(self) -> None:
         for name in ("candidates", "detections"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must be at least 1.")
+            integer(name, getattr(self, name), 1)
         for name in ("score_threshold", "nms_iou"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"detection setting {name} is {getattr(self, name)}; it must lie between 0 and 1.")
+            within(name, getattr(self, name), 0, 1)
 
 
 def paste_masks(masks: Tensor, boxes: Tensor, image_size: Size) -> Tensor:

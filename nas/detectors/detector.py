@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,7 @@ class Network(nn.Module, ABC):
         self.classes = classes
         self.levels = tuple(backbone.outputs)
         self.backbone = backbone
+        self.folded = False
 
     def features(self, images: Tensor) -> dict[int, Tensor]:
         """The backbone's maps for normalised images [B, 3, H, W]; see :meth:`Backbone.forward`."""
@@ -93,6 +94,10 @@ class Network(nn.Module, ABC):
         """Losses of a batch: scalars whose sum must be minimised."""
 
     @abstractmethod
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """What the network says of each of the normalised images [B, 3, H, W]: objects, or the likeliest classes."""
+
+    @abstractmethod
     def fixed(self, raw: RawOutputs, image_size: Size, settings: DetectionSettings) -> dict[str, Tensor]:
         """What the network finds in one image, under the names of :attr:`fixed_names`.
 
@@ -105,14 +110,28 @@ class Network(nn.Module, ABC):
         """
 
     def parts(self, image_size: Size) -> Iterator[Part]:
-        """Every layer with weights, and where it works in an image of (height, width)."""
+        """Every layer with weights, and where it works in an image of (height, width).
+
+        Raises:
+            ConfigError: the network is a fast copy, whose layers are others.
+        """
+        self._check_not_folded()
         yield from self.backbone.parts(image_size)
         yield from self.head_parts(image_size)
 
     def roles(self) -> Iterator[tuple[Role, Weight]]:
-        """The role and the place of every tensor; together they cover the state dictionary exactly."""
+        """The role and the place of every tensor; together they cover the state dictionary exactly.
+
+        Raises:
+            ConfigError: the network is a fast copy, whose layers are others.
+        """
+        self._check_not_folded()
         yield from self.backbone.roles("backbone")
         yield from self.head_roles()
+
+    def _check_not_folded(self) -> None:
+        if self.folded:
+            raise ConfigError("a fast copy has no batch normalisation any more; ask the network that it was made from.")
 
     def resolved(self) -> dict[str, Any]:
         """By name the numbers that the computation needs beside architecture and scaling, JSON-serialisable."""
@@ -140,9 +159,13 @@ class Detector(Network):
     def detect(self, images: Tensor, settings: DetectionSettings | None = None) -> list[dict[str, Tensor]]:
         """The detections in each of the normalised images [B, 3, H, W], best first, as in evaluation."""
 
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """As :meth:`detect` with its default settings."""
+        return self.detect(images)
 
-def as_detector(network: Network, purpose: str) -> Detector:
-    """The network itself, if it is a detector.
+
+def as_detector(network: nn.Module, purpose: str) -> Detector:
+    """The network itself, if it can detect. A compiled one (``torch.compile``) can do what the one inside it can.
 
     Args:
         purpose: what the detector is needed for; the message of the error begins with it, for example ``"evaluation"``.
@@ -150,12 +173,10 @@ def as_detector(network: Network, purpose: str) -> Detector:
     Raises:
         ConfigError: the network finds no objects; it is a classifier.
     """
-    if not isinstance(network, Detector):
-        raise ConfigError(
-            f"{purpose} needs a detector; a network with head {network.head_name!r} finds no objects, one with "
-            f"retinanet or mask_rcnn does."
-        )
-    return network
+    if not callable(getattr(network, "detect", None)):
+        name = getattr(network, "head_name", type(network).__name__)
+        raise ConfigError(f"{purpose} needs a detector; a network with head {name!r} finds no objects.")
+    return cast(Detector, network)
 
 
 @contextmanager
@@ -163,9 +184,9 @@ def in_evaluation(network: nn.Module) -> Iterator[None]:
     """Put the network into evaluation mode, without gradients; afterwards every module is in its former mode.
 
     Whatever is computed with trained weights must be computed here, so that batch normalisation takes the running
-    statistics.
+    statistics. A network that is in evaluation mode itself is left as it is.
     """
-    training = [module for module in network.modules() if module.training]
+    training = [module for module in network.modules() if module.training] if network.training else []
     for module in training:
         module.training = False
     try:

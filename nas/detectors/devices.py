@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from search_spaces.settings import SettingError
+from search_spaces.settings import SettingError, as_yaml
 
 
 def find_device(name: str, where: str = "device") -> torch.device:
@@ -25,7 +25,7 @@ def find_device(name: str, where: str = "device") -> torch.device:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda"):
         allowed = "auto, cpu, cuda, or a numbered CUDA device such as cuda:0"
-        raise SettingError(where, f"is {name!r}; it must be {allowed}.")
+        raise SettingError(where, f"is {as_yaml(name)}; it must be {allowed}.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingError(where, f"is {name!r} and PyTorch finds no such CUDA device here; it must be auto or cpu.")
     return device

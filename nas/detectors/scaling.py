@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nas.detectors.convention import CONVENTIONS
-from search_spaces.errors import ConfigError, suggestion
+from search_spaces.settings import boolean, integer, one_of, within
 
 ACTIVATIONS = ("relu", "swish")
 LARGEST = 10_000  # of any setting: a larger one is a slip of the finger
@@ -39,7 +38,7 @@ class Scaling:
             release and in mmdetection 1. It is set in detectors that are converted from there.
 
     Raises:
-        ConfigError: a value is out of range; the sentence names it.
+        ConfigError: a value has the wrong type or is out of range; the sentence names it.
     """
 
     width: float = 1.0
@@ -61,8 +60,22 @@ class Scaling:
     inclusive_pixels: bool = False
 
     def __post_init__(self) -> None:
-        for problem in self._problems():
-            raise ConfigError(f"scaling: {problem}")
+        for name in ("repeats", "endpoints", "head_channels", "rpn_depth", "fc_channels"):
+            _check_integer(name, getattr(self, name), 1)
+        _check_integer("head_depth", self.head_depth, 0)
+        if self.mask_depth is not None:
+            _check_integer("mask_depth", self.mask_depth, 0)
+        for name in ("width", "alpha", "anchor_size"):
+            within(name, getattr(self, name), 0, LARGEST, "(]")
+        within("stochastic_depth", self.stochastic_depth, 0, 1, "[)")
+        if self.bn_epsilon is not None:
+            within("bn_epsilon", self.bn_epsilon, 0, LARGEST, "(]")
+        if self.bn_momentum is not None:
+            within("bn_momentum", self.bn_momentum, 0, 1, "(]")
+        for name in ("separable", "inclusive_pixels"):
+            boolean(name, getattr(self, name))
+        one_of("activation", self.activation, ACTIVATIONS)
+        one_of("convention", self.convention, CONVENTIONS)
 
     def resolved(self, head: str) -> Scaling:
         """The same scaling; constants of batch normalisation that are None become those of the convention."""
@@ -73,44 +86,10 @@ class Scaling:
             bn_momentum=constants.momentum if self.bn_momentum is None else self.bn_momentum,
         )
 
-    def _problems(self) -> Iterator[str]:
-        for name in ("repeats", "endpoints", "head_channels", "rpn_depth", "fc_channels"):
-            value = getattr(self, name)
-            if not _is_integer(value) or not 1 <= value <= LARGEST:
-                yield f"{name} is {value!r}; it must be an integer from 1 to {LARGEST}."
-        for name in ("head_depth", "mask_depth"):
-            value = getattr(self, name)
-            if not (_is_integer(value) and 0 <= value <= LARGEST) and not (value is None and name == "mask_depth"):
-                null = ", or null" if name == "mask_depth" else ""
-                yield f"{name} is {value!r}; it must be an integer from 0 to {LARGEST}{null}."
-        for name in ("width", "alpha", "anchor_size", "bn_epsilon"):
-            value = getattr(self, name)
-            if value is None and name == "bn_epsilon":
-                continue
-            if not _is_number(value) or not 0 < value <= LARGEST:
-                yield f"{name} is {value!r}; it must be a number above 0 and at most {LARGEST}."
-        if not _is_number(self.stochastic_depth) or not 0 <= self.stochastic_depth < 1:
-            yield f"stochastic_depth is {self.stochastic_depth!r}; it must be at least 0 and below 1."
-        if self.bn_momentum is not None and not (_is_number(self.bn_momentum) and 0 < self.bn_momentum <= 1):
-            yield f"bn_momentum is {self.bn_momentum!r}; it must be above 0 and at most 1."
-        if self.activation not in ACTIVATIONS:
-            yield f"activation is {self.activation!r}; allowed: {', '.join(ACTIVATIONS)}."
-        for name in ("separable", "inclusive_pixels"):
-            if not isinstance(getattr(self, name), bool):
-                yield f"{name} is {getattr(self, name)!r}; it must be true or false."
-        if self.convention not in CONVENTIONS:
-            yield (
-                f"convention is {self.convention!r}{suggestion(self.convention, CONVENTIONS)}; "
-                f"allowed: {', '.join(CONVENTIONS)}."
-            )
 
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _check_integer(name: str, value: int, least: int) -> None:
+    integer(name, value)
+    within(name, value, least, LARGEST)
 
 
 PROXY = Scaling(width=0.25, alpha=0.25, endpoints=64, head_channels=64, bn_epsilon=1e-3, bn_momentum=0.01)

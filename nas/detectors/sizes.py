@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from search_spaces.errors import ConfigError
+from search_spaces.settings import SettingError, as_yaml, fits
 
 Size = tuple[int, int]
+
+
+def read_size(image_size: object) -> Size:
+    """(height, width) from a side or a pair of sides, in pixels.
+
+    Raises:
+        ConfigError: it is neither, or a side is no positive integer.
+    """
+    sides = tuple(image_size) if isinstance(image_size, list | tuple) else (image_size, image_size)
+    if len(sides) != 2 or not all(fits(side, int) and side > 0 for side in sides):
+        right = "a positive integer, or [height, width] of them"
+        raise SettingError("image_size", f"is {as_yaml(image_size)}; it must be {right}.")
+    return sides
 
 
 def feature_size(image_size: Size, level: int) -> Size:

@@ -127,5 +127,8 @@ def _build(metadata: dict[str, str], path: Path) -> Network:
     if not isinstance(data["scaling"], dict):
         raise ConfigError(f"weights {path}: the scaling in its description is not a group of settings.")
     architecture = Architecture.from_dict(data["architecture"], f"weights {path}")
-    scaling = build_settings(Scaling, data["scaling"], f"scaling (in {path})")
+    try:
+        scaling = build_settings(Scaling, data["scaling"], "scaling")
+    except ConfigError as error:
+        raise ConfigError(f"weights {path}: {error}") from None
     return build_detector(architecture, scaling, data["head"], data["classes"])

@@ -3,6 +3,7 @@
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.progress import ProgressLine, progress_text
 from nas.engine.record import Run, Session, read_run
+from nas.engine.repair import repair_record
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
@@ -24,5 +25,6 @@ __all__ = [
     "busy_share",
     "progress_text",
     "read_run",
+    "repair_record",
     "run_serial",
 ]

@@ -12,6 +12,11 @@ from urllib.parse import quote
 
 from search_spaces.errors import RecordError
 
+REPAIR = (
+    "give repair=true (with resume=true to nas.search, or to nas.report) to go on with all whole rows before the damage"
+)
+"""What a sentence about a damaged record advises."""
+
 _BUSY_SECONDS = 30.0
 _REASONS = {
     "SQLITE_FULL": "cannot be written, nothing was lost: free space on the disk, then resume",
@@ -20,8 +25,9 @@ _REASONS = {
     "SQLITE_CANTOPEN": "cannot be opened: check the permissions of the file and of its folder",
     "SQLITE_PERM": "cannot be opened: check the permissions of the file and of its folder",
     "SQLITE_BUSY": "is locked by another program: close that program, then resume",
-    "SQLITE_NOTADB": "is not the record of a search: restore it from a copy or choose another run folder",
-    "SQLITE_CORRUPT": "is damaged: restore it from a copy or choose another run folder",
+    "SQLITE_NOTADB": f"is not the record of a search, or its first page is damaged: {REPAIR}",
+    "SQLITE_CORRUPT": f"is damaged: {REPAIR}",
+    "SQLITE_ERROR": f"cannot be read as the record of a search: {REPAIR}",
 }
 
 
@@ -34,6 +40,8 @@ def sentences(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         reason = next((text for start, text in _REASONS.items() if name.startswith(start)), "cannot be used")
         raise RecordError(f"record {path} {reason} ({error}).") from None
+    except UnicodeDecodeError:  # SQLite quotes in its error what it cannot read
+        raise RecordError(f"record {path} {_REASONS['SQLITE_CORRUPT']}.") from None
     except OSError as error:
         raise RecordError(
             f"record {path} cannot be written: {error.strerror}; give a run folder on a disk with free space that "

@@ -17,6 +17,7 @@ from proxies.base import Measurement
 from search_spaces.architecture import Architecture
 from search_spaces.decisions import Decisions
 from search_spaces.errors import NasError, RecordError
+from search_spaces.settings import integer
 
 Json = Mapping[str, Any]
 """A dictionary of values that JSON has a form for."""
@@ -188,6 +189,5 @@ def plain(values: Json) -> dict[str, Any]:
 
 
 def _number(data: Json) -> int:
-    if type(number := data["number"]) is not int:
-        raise RecordError(f"number is {number!r}; it must be a whole number.")
-    return number
+    integer("number", number := data["number"])
+    return int(number)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from nas.engine.search import Search
 from proxies.base import Measurement, Proxy
 from search_spaces.architecture import Architecture
+from search_spaces.errors import first_line
 
 MakeProxy = Callable[[], Proxy]
 """Builds the proxy in the process that evaluates; picklable."""
@@ -48,5 +49,5 @@ def measure(proxy: Proxy, architecture: Architecture, seed: int) -> Measurement:
 
 def describe(error: BaseException) -> str:
     """An exception as one line: its type and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else f"{type(error).__name__}."
+    name, line = type(error).__name__, first_line(error, "")
+    return f"{name}: {line}" if line else f"{name}."

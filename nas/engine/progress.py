@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from nas.engine.search import Search
@@ -65,10 +66,15 @@ class ProgressLine:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._given = stream
         self._terminal = self._stream.isatty()
         self._printed = time.monotonic()
         self._last: Search | None = None
+
+    @property
+    def _stream(self) -> TextIO:
+        """Standard error as it is now: a runner may keep it apart from what libraries write to it."""
+        return self._given or sys.stderr
 
     def __call__(self, search: Search) -> None:
         """Print if the last line is old enough."""
@@ -82,8 +88,7 @@ class ProgressLine:
         if self._last is not None:
             self._print(self._last)
             if self._terminal:
-                self._stream.write("\n")
-                self._stream.flush()
+                self._write("\n")
 
     def _print(self, search: Search) -> None:
         session = len(search.history.sessions) - 1
@@ -92,6 +97,11 @@ class ProgressLine:
         if self._terminal:
             rewrite_line(self._stream, text[: shutil.get_terminal_size().columns - 1])
         else:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+            self._write(f"{text}\n")
         self._printed = time.monotonic()
+
+    def _write(self, text: str) -> None:
+        """A terminal that was closed, or a full disk, costs the line and not the search."""
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()

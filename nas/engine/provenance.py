@@ -1,4 +1,4 @@
-"""Where a result came from: the commit of the code, the versions of the libraries, the device."""
+"""Where a result came from: the commit of the code, the versions of the libraries, the machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ LIBRARIES = ("torch", "torchvision", "ray", "networkx", "numpy", "faster-coco-ev
 
 
 def collect_provenance() -> dict[str, Any]:
-    """``commit``, ``versions`` (Python's and the libraries'), ``platform`` and ``device``; JSON-ready."""
+    """``commit``, ``versions`` (Python's and the libraries'), ``platform``, ``device``; JSON-ready.
+
+    ``device`` is the whole machine in words (:func:`machine_name`), as records have had it from the first.
+    """
     return {
         "commit": code_commit(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
         "platform": platform.platform(),
-        "device": device_name(),
+        "device": machine_name(),
     }
 
 
@@ -33,8 +36,8 @@ def code_commit() -> str:
     return f"{commit}+changes" if commit and changes else commit or "unknown"
 
 
-def device_name() -> str:
-    """The number of GPUs and the name of the first, or the name of the processor and the number of threads."""
+def machine_name() -> str:
+    """What this machine computes on: its GPUs, ``2 x NVIDIA H100``, or its processor, ``AMD EPYC, 2 threads``."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     return f"{_processor()}, {torch.get_num_threads()} threads"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,16 @@ def read_run(folder: Path | str) -> Run:
     """
     folder = Path(folder)
     events, warnings = read_events(folder)
-    history = History(folder / RECORD_NAME)
+    return fold(events, folder / RECORD_NAME, warnings)
+
+
+def fold(events: Iterable[Event], path: Path, warnings: Iterable[str] = ()) -> Run:
+    """What the events of the record ``path`` say.
+
+    Raises:
+        RecordError: an event does not follow from those before it, or contradicts itself.
+    """
+    history = History(path)
     for event in events:
         history.apply(event)
     return Run(tuple(history.sessions), tuple(history.trials), tuple(warnings))

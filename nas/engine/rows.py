@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nas.engine.database import REPAIR
 from nas.engine.events import Event, event_from_json
 from search_spaces.errors import RecordError
 
@@ -36,9 +37,7 @@ def from_rows(rows: Sequence[tuple[Any, Any, Any]], path: Path) -> tuple[list[Ev
     events: list[Event] = []
     for expected, (number, payload, check) in enumerate(rows, start=1):
         if number != expected:
-            raise RecordError(
-                f"record {path}: row {expected} is missing (the next is {number}); restore it from a copy."
-            )
+            raise RecordError(f"record {path}: row {expected} is missing (the next is {number}); {REPAIR}.")
         data = _from_row(number, payload, check)
         if data is not None:
             events.append(_event(number, data, path))
@@ -46,8 +45,8 @@ def from_rows(rows: Sequence[tuple[Any, Any, Any]], path: Path) -> tuple[list[Ev
             return events, [f"record {path}: its last row ({number}) is torn and was dropped; its event is done again."]
         else:
             raise RecordError(
-                f"record {path}: row {number} of {len(rows)} fails its checksum; only a torn last row can be dropped, "
-                "so restore the file from a copy."
+                f"record {path}: row {number} of {len(rows)} fails its checksum; only a torn last row is dropped "
+                f"unasked; {REPAIR}."
             )
     return events, []
 

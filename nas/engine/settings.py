@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from types import NoneType
 
-from search_spaces.errors import ConfigError
+from search_spaces.settings import integer, of_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class SearchSettings:
         max_duplicates: the search ends when this many proposals in a row brought nothing new.
 
     Raises:
-        ConfigError: a setting is out of range.
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     samples: int
@@ -31,7 +31,5 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("samples", 1), ("seed", 0), ("retries", 0), ("max_duplicates", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if self.failed_reward is not None and not math.isfinite(self.failed_reward):
-            raise ConfigError(f"failed_reward is {self.failed_reward}; it must be a finite number or null.")
+            integer(name, getattr(self, name), least)
+        of_type("failed_reward", self.failed_reward, float, NoneType)

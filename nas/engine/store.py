@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from nas.disk import sync_folder
-from nas.engine.database import connect, locked, sentences
+from nas.engine.database import REPAIR, connect, locked, sentences
 from nas.engine.events import Event, Json, SessionBegun, plain
 from nas.engine.older import current_identity
 from nas.engine.rows import from_rows, to_row
@@ -67,9 +67,7 @@ class Store:
                 )
             fresh = folder / f"{RECORD_NAME}.new"
             with sentences(path):
-                fresh.unlink(missing_ok=True)
-                fresh.touch()
-                _initialise(fresh, SessionBegun.now(identity, config, provenance))
+                write_file(fresh, [to_row(1, SessionBegun.now(identity, config, provenance))])
                 os.replace(fresh, path)
                 sync_folder(folder)
             return cls._load(folder, lock)
@@ -83,7 +81,7 @@ class Store:
         Raises:
             RecordError: there is no record, it is damaged, it belongs to another search, or another process uses it.
         """
-        _require_record(folder)
+        require_record(folder)
         with locked(folder) as lock:
             store = cls._load(folder, lock)
             try:
@@ -160,8 +158,16 @@ def read_events(folder: Path) -> tuple[list[Event], list[str]]:
     Raises:
         RecordError: there is no record, or it is damaged.
     """
-    _require_record(folder)
-    path = folder / RECORD_NAME
+    require_record(folder)
+    return read_file(folder / RECORD_NAME)
+
+
+def read_file(path: Path) -> tuple[list[Event], list[str]]:
+    """The events of the record ``path``, and warnings about it.
+
+    Raises:
+        RecordError: it is damaged.
+    """
     connection = connect(path)
     try:
         connection.execute("PRAGMA query_only=ON")
@@ -170,19 +176,32 @@ def read_events(folder: Path) -> tuple[list[Event], list[str]]:
         connection.close()
 
 
-def _require_record(folder: Path) -> None:
+def require_record(folder: Path) -> None:
+    """Raise :class:`RecordError` where the folder holds no record."""
     if not (folder / RECORD_NAME).is_file():
         raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give the folder of a search.")
 
 
-def _initialise(path: Path, session: SessionBegun) -> None:
+def write_file(path: Path, rows: Iterable[tuple[int, bytes, str]]) -> None:
+    """Make the record ``path`` of these rows; on return it is on the disk. A file that is there is lost.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
+    with sentences(path):
+        path.unlink(missing_ok=True)
+        path.touch()
+        _write(path, rows)
+
+
+def _write(path: Path, rows: Iterable[tuple[int, bytes, str]]) -> None:
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute(_CREATE)
-        connection.execute("INSERT INTO events VALUES (?, ?, ?)", to_row(1, session))
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
         connection.execute("COMMIT")
     finally:
         connection.close()
@@ -193,15 +212,17 @@ def _read(connection: sqlite3.Connection, path: Path) -> tuple[list[Event], list
         tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if not tables:
-            raise RecordError(f"record {path} is not the record of a search: it has no table 'events'.")
+            raise RecordError(f"record {path} is not the record of a search: it has no table 'events'; {REPAIR}.")
         if version != SCHEMA_VERSION:
             raise RecordError(
-                f"record {path} has schema version {version}; this version of the project reads {SCHEMA_VERSION}."
+                f"record {path} has schema version {version}; this version of the project reads {SCHEMA_VERSION}. "
+                f"Where no other version wrote it, it is damaged: {REPAIR}."
             )
         rows = connection.execute("SELECT number, payload, checksum FROM events ORDER BY number").fetchall()
         for (found,) in connection.execute("PRAGMA quick_check"):
             if found != b"ok":
-                raise RecordError(f"record {path} is damaged ({found.decode()}); restore it from a copy.")
+                problems = (line for line in found.decode().splitlines() if not line.startswith("***"))  # a heading
+                raise RecordError(f"record {path} is damaged ({next(problems, 'SQLite refuses it')}); {REPAIR}.")
     return from_rows(rows, path)
 
 

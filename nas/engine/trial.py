@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
+from types import NoneType
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from proxies.base import Measurement
 from search_spaces.architecture import Architecture
 from search_spaces.decisions import Decisions
 from search_spaces.errors import RecordError
+from search_spaces.settings import SettingError, as_yaml, integer, of_type
 
 
 class TrialState(StrEnum):
@@ -89,7 +90,11 @@ class TrialRecord:
     controller_metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for problem in _problems(self):
+        try:
+            _check_values(self)
+        except SettingError as error:
+            raise RecordError(f"trial {as_yaml(self.number)}: {error}") from None
+        for problem in _contradictions(self):
             raise RecordError(f"trial {self.number} {problem}")
 
 
@@ -110,14 +115,15 @@ _GIVEN: dict[TrialState, dict[str, bool]] = {
 _EVALUATED = (TrialState.COMPLETE, TrialState.FAILED)
 
 
-def _problems(record: TrialRecord) -> Iterator[str]:
-    """What is wrong with a record; each completes a sentence that begins with ``trial 3``."""
+def _check_values(record: TrialRecord) -> None:
     for name in ("number", "seed", "session", "attempts"):
-        if not _is_whole(value := getattr(record, name)):
-            yield f"has {name} {value!r}; it must be a whole number, 0 or more."
+        integer(name, getattr(record, name), 0)
     for name in ("started", "finished", "reward"):
-        if (value := getattr(record, name)) is not None and not _is_finite(value):
-            yield f"has {name} {value!r}; it must be a finite number, or null."
+        of_type(name, getattr(record, name), float, NoneType)
+
+
+def _contradictions(record: TrialRecord) -> Iterator[str]:
+    """Where the values contradict each other; each completes a sentence that begins with ``trial 3``."""
     for name, given in _GIVEN[record.state].items():
         if (getattr(record, name) is not None) is not given:
             must, found = ("be given", "missing") if given else ("not be given", "there")
@@ -129,14 +135,6 @@ def _problems(record: TrialRecord) -> Iterator[str]:
         yield f"is {record.state} and has attempts {record.attempts}; it must be {must}."
     if record.controller_metrics and record.state is TrialState.RUNNING:
         yield "is running, so it can have no controller_metrics yet."
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def trial_seed(search_seed: int, number: int) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 from nas.datasets.colour import IMAGENET_MEAN, IMAGENET_STD
 from nas.detectors.detector import Network, in_evaluation
 from nas.detectors.weights import save_detector
+from nas.disk import replacing
 from nas.export.program import largest_difference
 from search_spaces.architecture import dumps
 from search_spaces.errors import ConfigError
@@ -51,8 +52,10 @@ def write_bundle(network: Network, folder: str | Path) -> None:
         "resolved": network.resolved() | {"mean": IMAGENET_MEAN, "deviation": IMAGENET_STD},
     }
     description = dumps(network.architecture.to_dict() | notes)
-    (folder / "architecture.json").write_text(description, encoding="utf-8")
-    (folder / "detector.py").write_text(join_parts(COMMON + HEADS[network.head_name]), encoding="utf-8")
+    texts = {"architecture.json": description, "detector.py": join_parts(COMMON + HEADS[network.head_name])}
+    for name, text in texts.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def check_vocabulary(network: Network) -> None:

@@ -46,7 +46,6 @@ def write_files(
         raise ConfigError(
             f"out is {str(folder)!r}; it must be a folder that can be written ({error.strerror})."
         ) from None
-    network.eval()
     program, onnx, bundle = folder / "program.pt2", folder / "detector.onnx", folder / "bundle"
     export_onnx(network, size, onnx, settings)
     export_program(network, size, program)

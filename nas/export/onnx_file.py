@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Network, as_detector, in_evaluation
 from nas.detectors.sizes import Size
+from nas.disk import replacing
 from nas.export.program import example_images
 from search_spaces.errors import ConfigError
 
@@ -62,7 +63,8 @@ def export_onnx(
             output_names=list(network.fixed_names),
         )
     assert program is not None
-    program.save(path)
+    with replacing(path) as temporary:
+        program.save(temporary)
 
 
 @contextlib.contextmanager

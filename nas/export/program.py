@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_flatten_with_path
 
 from nas.detectors.detector import Network, in_evaluation
 from nas.detectors.sizes import Size, check_image_size
+from nas.disk import replacing
 
 
 def export_program(network: Network, image_size: int | Size, path: str | Path) -> None:
@@ -31,9 +32,12 @@ def export_program(network: Network, image_size: int | Size, path: str | Path) -
     path.parent.mkdir(parents=True, exist_ok=True)
     with in_evaluation(network):
         program = torch.export.export(network, (images,))
-    with warnings.catch_warnings():  # about weights that are stored channels-last, which are complete all the same
+    with (
+        replacing(path) as temporary,
+        warnings.catch_warnings(),
+    ):  # about weights that are stored channels-last, which are complete all the same
         warnings.filterwarnings("ignore", "No complete tensor found")
-        torch.export.save(program, path)
+        torch.export.save(program, temporary)
 
 
 def check_program(path: str | Path, network: Network, images: Tensor) -> float:

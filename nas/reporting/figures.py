@@ -34,6 +34,7 @@ from nas.reporting.summary import (
     window_size,
 )
 from search_spaces.drawing import LIGHT, Theme
+from search_spaces.matplotlib_style import plain_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +46,7 @@ PANELS_A_ROW = 3
 PANEL_HEIGHT = 2.3  # inches
 
 
+@plain_style()
 def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """The reward curve: a dot for every sample, the running mean, the best so far, failed trials at the bottom edge."""
     figure, axes = canvas(theme, "trial", "reward")
@@ -81,6 +83,7 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     finish(figure, axes, path, theme)
 
 
+@plain_style()
 def draw_costs(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """AP against multiply-adds of one proxy image, with the Pareto front and its trial numbers."""
     points = cost_points(run)
@@ -131,6 +134,7 @@ def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tupl
     return kept
 
 
+@plain_style()
 def draw_seconds(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """Seconds per trial by phase, stacked; with many trials, a bar is the mean of consecutive ones."""
     tried = (trial for trial in run.trials if trial.state is not TrialState.DUPLICATE)
@@ -153,6 +157,7 @@ def draw_seconds(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     finish(figure, axes, path, theme)
 
 
+@plain_style()
 def draw_metrics(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """What the controller reported: a small panel for each metric, over the number of trials answered so far."""
     series = metric_series(run)

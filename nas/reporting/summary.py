@@ -11,6 +11,7 @@ from nas.engine.record import Run
 from nas.engine.trial import TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
 from search_spaces.architecture import Architecture
+from search_spaces.errors import first_line
 
 FAILURES = (TrialState.FAILED, TrialState.INFEASIBLE)
 
@@ -188,7 +189,7 @@ def failure_reasons(trials: Sequence[TrialRecord]) -> tuple[tuple[str, int], ...
     counts: Counter[str] = Counter()
     for trial in trials:
         if trial.state in FAILURES:
-            reason = ((trial.error or "").strip() or "no reason was recorded").splitlines()[0]
+            reason = first_line(trial.error or "", "no reason was recorded")
             kind = re.sub(r"\d+(\.\d+)?", "#", reason)
             examples.setdefault(kind, reason)
             counts[kind] += 1

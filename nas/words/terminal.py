@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from search_spaces.errors import FileError
 
@@ -92,9 +92,14 @@ class PrintableStream:
 def printable_output() -> Iterator[None]:
     """Within the block, standard output and standard error are printable streams, where there are any."""
     output: Any = sys.stdout and PrintableStream(sys.stdout, "standard output", must_arrive=True)
-    messages: Any = sys.stderr and PrintableStream(sys.stderr, "standard error", must_arrive=False)
+    messages: Any = sys.stderr and printable_messages(sys.stderr)
     with redirect_stdout(output), redirect_stderr(messages):
         yield
+
+
+def printable_messages(stream: TextIO) -> TextIO:
+    """A stream that stands for standard error, made printable; what cannot be written to it is lost."""
+    return cast(TextIO, PrintableStream(stream, "standard error", must_arrive=False))
 
 
 def rewrite_line(stream: TextIO | PrintableStream, text: str) -> None:

@@ -43,7 +43,6 @@ def main() -> None:
     median = {name: float(np.median(values)) for name, values in seconds.items()}
     summary = {
         "steps_each": arguments.rounds * STEPS,
-        "device": str(proxy.device),
         "image_size": proxy.settings.image_size,
         "batch_size": proxy.settings.batch_size,
         "milliseconds_per_step": {name: round(1000 * value, 2) for name, value in median.items()},

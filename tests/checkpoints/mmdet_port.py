@@ -148,20 +148,25 @@ class Head(nn.Module):
         ]
 
 
+def draw_weights(port: nn.Module) -> None:
+    """Weights and statistics from seed 0 that keep values near 1."""
+    generator = torch.Generator().manual_seed(0)
+    for name, value in port.state_dict().items():
+        if value.ndim > 1:
+            value.normal_(0, value[0].numel() ** -0.5, generator=generator)
+        elif name.endswith(("bias", "running_mean")):
+            value.normal_(0, 0.2, generator=generator)
+        elif value.ndim == 1:
+            value.uniform_(0.5, 1.5, generator=generator)
+
+
 class Port(nn.Module):
     """RetinaNet."""
 
     def __init__(self, repeats: int = 1) -> None:
         super().__init__()
         self.backbone, self.bbox_head = Backbone(repeats), Head()
-        generator = torch.Generator().manual_seed(0)
-        for name, value in self.state_dict().items():
-            if value.ndim == 4:
-                value.normal_(0, value[0].numel() ** -0.5, generator=generator)
-            elif name.endswith(("bias", "running_mean")):
-                value.normal_(0, 0.2, generator=generator)
-            elif value.ndim == 1:
-                value.uniform_(0.5, 1.5, generator=generator)
+        draw_weights(self)
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
@@ -190,14 +195,7 @@ class MaskPort(nn.Module):
         self.mask_head.convs = self.tower(MASK_DEPTH)
         self.mask_head.upsample = nn.ConvTranspose2d(CHANNELS, CHANNELS, 2, 2)
         self.mask_head.conv_logits = nn.Conv2d(CHANNELS, MASK_CLASSES, 1)
-        generator = torch.Generator().manual_seed(0)
-        for name, value in self.state_dict().items():
-            if value.ndim > 1:
-                value.normal_(0, value[0].numel() ** -0.5, generator=generator)
-            elif name.endswith(("bias", "running_mean")):
-                value.normal_(0, 0.2, generator=generator)
-            elif value.ndim == 1:
-                value.uniform_(0.5, 1.5, generator=generator)
+        draw_weights(self)
         self.eval()
 
     @staticmethod

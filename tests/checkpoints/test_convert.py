@@ -22,6 +22,7 @@ from nas.command_line import run_command
 from nas.detectors import build_detector
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.settings import as_yaml
 from tests.checkpoints.parity_fixtures import NAMES, Fixture, converted, load
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -63,12 +64,12 @@ def test_one_other_parent_is_refused(name: str) -> None:
     ("given_setting", "found"),
     [
         *[({"width": 0.25}, "0.05"), ({"alpha": 1.0}, "0.5"), ({"repeats": 2}, "1"), ({"head_depth": 4}, "2")],
-        *[({"endpoints": 256}, "8"), ({"head_channels": 64}, "8"), ({"separable": True}, "False")],
+        *[({"endpoints": 256}, "8"), ({"head_channels": 64}, "8"), ({"separable": True}, "false")],
     ],
 )
 def test_a_given_setting_that_the_shapes_contradict(given_setting: dict[str, Any], found: str) -> None:
     (name, value), *_ = given_setting.items()
-    with pytest.raises(ConfigError, match=rf"^{name} is {value}; the checkpoint's shapes say {found}"):
+    with pytest.raises(ConfigError, match=rf"^{name} is {as_yaml(value)}; the checkpoint's shapes say {found}"):
         load("retinanet").convert(**given_setting)
 
 
@@ -170,6 +171,11 @@ def test_unknown_source_and_head() -> None:
 def test_a_setting_that_does_not_exist() -> None:
     with pytest.raises(ConfigError, match="unknown setting 'widht'"):
         load("retinanet").convert(widht=1.0)
+
+
+def test_a_setting_out_of_range_is_refused_before_it_is_compared() -> None:
+    with pytest.raises(ConfigError, match=r"^width is 1e\+307; it must be above 0 and at most 10000\.$"):
+        load("retinanet").convert(width=1e307)
 
 
 def test_the_command_writes_what_load_detector_reads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -147,8 +148,34 @@ def test_a_pytorch_checkpoint_with_meta_and_optimiser(tmp_path: Path) -> None:
     assert sorted(read_torch(path)) == ["layer.parameter", "layer.weight"]
 
 
-class Unsafe:
+class Unknown:
     """Something that is no tensor, of a class that reading must not run."""
+
+    def __init__(self, state: object = None) -> None:
+        self.state = state
+
+    def __setstate__(self, state: object) -> None:
+        raise AssertionError("the class was used")
+
+
+class Harmful:
+    """Runs a command where it is unpickled without care."""
+
+    def __init__(self, function: object, *arguments: object) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return self.call
+
+
+def test_a_refused_file_says_how_to_keep_its_weights(tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    torch.save({"meta": Harmful(os.system, "true"), "state_dict": {"a": torch.zeros(1)}}, path)
+    with pytest.raises(ConfigError, match=r"nothing else is read \(UnpicklingError\)\. If you trust it") as error:
+        read_torch(path)
+    assert f"torch.save(torch.load({str(path)!r}, weights_only=False)['state_dict'], 'weights.pth')." in str(
+        error.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,10 +183,8 @@ class Unsafe:
     [
         ({"state_dict": {"a": 1}}, "it holds no state dictionary"),
         ([torch.zeros(1)], "it holds no state dictionary"),
-        (
-            {"state_dict": {"a": torch.zeros(1)}, "meta": Unsafe()},
-            "it is not a PyTorch file of tensors and plain values",
-        ),
+        ({"state_dict": {"a": torch.zeros(1), "b": np.zeros(1)}}, "it holds no state dictionary"),
+        ({"state_dict": Unknown({"a": torch.zeros(1)})}, "it holds no state dictionary"),
     ],
 )
 def test_other_pytorch_files(content: object, sentence: str, tmp_path: Path) -> None:

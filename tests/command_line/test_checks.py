@@ -2,7 +2,7 @@
 
 import pytest
 
-from nas.command_line.checks import check_key, check_types
+from nas.command_line.checks import FORMATS, check_format, check_key, check_types
 from search_spaces.errors import ConfigError
 
 CONFIG = {"samples": 20, "proxy": {"kind": "detection", "steps": None, "optimiser": {"kind": "adamw"}}}
@@ -64,11 +64,11 @@ def test_null_is_allowed_in_a_part_only():
     ("value", "example", "words"),
     [
         (1.5, 2, "is 1.5; it must be an integer"),
-        (True, 2, "is True; it must be an integer"),
+        (True, 2, "is true; it must be an integer"),
         (1, True, "is 1; it must be true or false"),
-        ("1", 2.5, "is '1'; it must be a number"),
-        (float("nan"), 2.5, "is nan; it must be finite"),
-        (float("inf"), None, "is inf; it must be finite"),
+        ("1", 2.5, "is '1'; it must be a finite number"),
+        (float("nan"), 2.5, "is nan; it must be a finite number"),
+        (float("inf"), None, "is inf; it must be a finite number"),
         (5, "a", "is 5; it must be a text"),
         (5, [1], "is 5; it must be a list"),
         ([1, "x"], [1], r"\[1\] is 'x'; it must be an integer"),
@@ -78,3 +78,17 @@ def test_null_is_allowed_in_a_part_only():
 def test_other_types_are_refused_with_an_example(value, example, words):
     with pytest.raises(ConfigError, match=f"part.key ?{words}"):
         check_types({"part": {"key": value}}, {"part": {"key": example}})
+
+
+def test_the_example_is_as_a_user_types_it():
+    with pytest.raises(ConfigError, match=r"^key is \[1, null\]; it must be true or false, for example true\.$"):
+        check_types({"key": [1, None]}, {"key": True})
+
+
+def test_formats():
+    for name in FORMATS:
+        check_format({"format": name})
+    with pytest.raises(
+        ConfigError, match=r"^format is 'jsn' \(did you mean 'json'\?\); it must be one of: table, json"
+    ):
+        check_format({"format": "jsn"})

@@ -67,6 +67,7 @@ def test_weights_bring_all(weights):
         (["arch=r0-sp53"], "of another architecture than r0-sp53; leave arch out"),
         (["arch=spinenet-49"], "their width is 0.25, not 1.0; leave arch out"),
         (["width=0.5"], "their width is 0.25, not 0.5; leave width out"),
+        (["separable=true"], "their separable is false, not true; leave separable out"),
         (["classes=91"], "their classes is 3, not 91; leave classes out"),
         (["head=classifier"], "their head is 'retinanet', not 'classifier'; leave head out"),
     ],

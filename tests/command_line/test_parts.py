@@ -9,7 +9,7 @@ from nas.command_line.config import load_config
 from nas.command_line.part_files import part_names
 from nas.command_line.parts import make_controller, make_data, make_space, proxy_factory, without_name
 from proxies.detection import DetectionProxy
-from search_spaces.errors import ConfigError, ControllerError, SpaceError
+from search_spaces.errors import ConfigError, SpaceError
 
 
 @pytest.mark.parametrize("name", part_names("space"))
@@ -79,9 +79,9 @@ def build_all(config):
         ("proxy", {"stps": 1}, ConfigError, r"unknown proxy setting 'stps' \(did you mean 'steps'\?\); there are: "),
         ("proxy", {"kind": "detektion"}, ConfigError, r"unknown proxy 'detektion' \(did you mean 'detection'\?\)"),
         ("controller", {"kind": "pp0"}, ConfigError, r"unknown controller 'pp0' \(did you mean 'ppo'\?\)"),
-        ("space", {"stem": None}, ConfigError, "space.stem is None; it must be a list"),
+        ("space", {"stem": None}, ConfigError, "space.stem is null; it must be a list"),
         ("space", {"stem": [2]}, SpaceError, "space spinenet: .*parents_per_block is 2"),
-        ("controller", {"clip": -1.0}, ControllerError, "clip is -1"),
+        ("controller", {"clip": -1.0}, ConfigError, r"^controller\.clip is -1\.0; it must be above 0\.$"),
     ],
 )
 def test_a_setting_of_any_part_is_refused_in_one_form(part, settings, error, sentence):

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import signal
 import subprocess
 import sys
 
@@ -94,6 +96,22 @@ def test_errors_of_the_function(run):
     assert run(function=raising(KeyboardInterrupt()))[0] == 130
     with pytest.raises(ZeroDivisionError):
         run(function=raising(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_command_with_its_exit_code_and_no_second_one_disturbs(run, number, code):
+    def function(config):
+        os.kill(os.getpid(), number)
+        pytest.fail("the signal did not arrive")
+
+    assert run(function=function) == (code, "", "", [])
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_a_command_that_ends_well_leaves_signals_as_they_were(run):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert run()[0] == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def test_a_command_may_make_its_configuration_itself(run):

@@ -91,5 +91,5 @@ def test_a_folder_without_a_record_is_refused():
 @pytest.mark.parametrize("run", [["a"], True, 1.5])
 def test_what_is_no_path_is_refused(run):
     for find in (new_folder, existing_folder):
-        with pytest.raises(ConfigError, match=r"run is .*; it must be the path of a folder, or null"):
+        with pytest.raises(ConfigError, match=r"run is .*; it must be the path of a folder or null"):
             find(run)

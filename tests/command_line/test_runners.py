@@ -40,7 +40,9 @@ def test_the_ray_runner_has_its_settings():
 @pytest.mark.parametrize(
     ("name", "settings", "sentence"),
     [
-        ("serial", {"threads": 0}, "runner.threads is 0; it must be at least 1"),
+        ("serial", {"threads": 0}, r"^runner\.threads is 0; it must be at least 1\.$"),
+        ("ray", {"workers": 0}, r"^runner\.workers is 0; it must be at least 1\.$"),
+        ("ray", {"address": "here"}, r"^runner\.address is 'here'; it must be host:port of a Ray cluster or null\.$"),
         ("serial", {"threds": 2}, r"unknown runner setting 'threds' \(did you mean 'threads'\?\); there are: threads"),
         ("ray", {"workers": "x"}, "runner.workers is 'x'; it must be an integer or null"),
         ("ray", {"kind": "rey"}, r"unknown runner 'rey' \(did you mean 'ray'\?\); there are: ray, serial"),

@@ -6,7 +6,7 @@ import torch
 import controllers
 import search_spaces
 from controllers.ppo import Ppo
-from search_spaces.errors import ControllerError
+from search_spaces.errors import ConfigError
 
 
 def test_ppo_takes_the_smaller_of_plain_and_clipped():
@@ -33,12 +33,13 @@ def test_every_epoch_is_a_gradient_step():
 @pytest.mark.parametrize(
     ("key", "value", "right"),
     [
-        ("epochs", 0, "a whole number, 1 or more"),
-        ("clip", 0.0, "a number above 0"),
-        ("batch_size", 0, "a whole number, 1 or more"),
+        ("epochs", 0, "at least 1"),
+        ("clip", 0.0, "above 0"),
+        ("epochs", 1.5, "an integer"),
+        ("batch_size", 0, "at least 1"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_in_one_sentence(key, value, right):
-    with pytest.raises(ControllerError) as caught:
+    with pytest.raises(ConfigError) as caught:
         controllers.build("ppo", search_spaces.build("toy"), **{key: value})
-    assert str(caught.value) == f"controller ppo: {key} is {value!r}; it must be {right}."
+    assert str(caught.value) == f"controller.{key} is {value!r}; it must be {right}."

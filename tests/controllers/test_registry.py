@@ -4,7 +4,7 @@ import pytest
 
 import controllers
 import search_spaces
-from search_spaces.errors import ConfigError, ControllerError, NasError
+from search_spaces.errors import ConfigError
 
 TOY = search_spaces.build("toy")
 
@@ -18,20 +18,20 @@ def test_every_kind_is_built_from_its_defaults(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "chosen", "error", "sentence"),
+    ("kind", "chosen", "sentence"),
     [
-        ("pp0", {}, ConfigError, "unknown controller 'pp0' (did you mean 'ppo'?); there are: ppo, random, reinforce."),
-        ("xyz", {}, ConfigError, "unknown controller 'xyz'; there are: ppo, random, reinforce."),
-        ("random", {"clip": 1}, ConfigError, "unknown controller setting 'clip'; it has no settings."),
-        ("ppo", {"clip": "x"}, ConfigError, "controller.clip is 'x'; it must be a finite number."),
-        ("ppo", {"seed": -1}, ControllerError, "controller ppo: seed is -1; it must be a whole number, 0 or more."),
-        ("ppo", {"seed": 0.5}, ControllerError, "controller ppo: seed is 0.5; it must be a whole number, 0 or more."),
+        ("pp0", {}, "unknown controller 'pp0' (did you mean 'ppo'?); there are: ppo, random, reinforce."),
+        ("xyz", {}, "unknown controller 'xyz'; there are: ppo, random, reinforce."),
+        ("random", {"clip": 1}, "unknown controller setting 'clip'; it has no settings."),
+        ("ppo", {"clip": "x"}, "controller.clip is 'x'; it must be a finite number."),
+        ("ppo", {"clip": 0}, "controller.clip is 0; it must be above 0."),
+        ("ppo", {"seed": -1}, "seed is -1; it must be at least 0."),
+        ("ppo", {"seed": 0.5}, "seed is 0.5; it must be an integer."),
     ],
 )
-def test_a_wrong_kind_setting_or_seed_is_one_sentence(kind, chosen, error, sentence):
-    with pytest.raises(NasError) as caught:
+def test_a_wrong_kind_setting_or_seed_is_one_sentence(kind, chosen, sentence):
+    with pytest.raises(ConfigError) as caught:
         controllers.build(kind, TOY, **chosen)
-    assert type(caught.value) is error
     assert str(caught.value) == sentence
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from controllers.reinforce import Reinforce
-from search_spaces.errors import ControllerError
+from search_spaces.errors import ConfigError
 
 
 def test_reinforce_weighs_log_probabilities_by_advantages():
@@ -21,5 +21,5 @@ def test_there_is_one_gradient_step_and_nothing_is_clipped():
 
 
 def test_a_setting_out_of_range_is_refused_by_name():
-    with pytest.raises(ControllerError, match=r"^controller reinforce: learning_rate is 0; it must be above 0\.$"):
+    with pytest.raises(ConfigError, match=r"^learning_rate is 0; it must be above 0\.$"):
         Reinforce(learning_rate=0)

@@ -68,7 +68,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
         yield from pictures(2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(DataError, match=r"cannot be written: No space left on device; set cache_dir"):
+    with pytest.raises(DataError, match=r"cannot be written: No space left on device; set data.cache_dir"):
         write_cache(tmp_path, "key", 8, failing(), annotations(5))
     assert not list(tmp_path.iterdir())
 
@@ -76,7 +76,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
 def test_too_little_space_is_said_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage: Any = type("Usage", (), {"free": 100})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match=r"0\.0 GB free.*set cache_dir"):
+    with pytest.raises(DataError, match=r"0\.0 GB free.*set data.cache_dir"):
         write_cache(tmp_path, "key", 8, pictures(5), annotations(5))
 
 

@@ -40,6 +40,7 @@ FAULTS = {
     "box of three": (change("annotations", 0, "bbox", value=[1, 2, 3]), r"wrong structure.*annotations\[0\].*bbox"),
     "negative box": (change("annotations", 0, "bbox", value=[5, 5, -2, 3]), r"annotations\[0\].*negative"),
     "box not finite": (change("annotations", 0, "bbox", value=[5, 5, float("nan"), 3]), r"annotations\[0\].*finite"),
+    "box too large": (change("annotations", 0, "bbox", value=[5, 5, 10**400, 3]), r"annotations\[0\].*finite"),
     "category without name": (change("categories", 0, "name", value=None), r"categories\[0\].*name None"),
     "entry not an object": (change("images", 2, value="2.png"), r"images\[2\].*not an object"),
     "id not an integer": (change("images", 2, "id", value="12"), r"images\[2\].*'12'; it must be an integer"),

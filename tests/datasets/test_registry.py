@@ -32,8 +32,8 @@ def test_the_settings_reach_the_data_set(tmp_path):
         ({"kind": "synthetic", "images": "x"}, 32, None, "data.images is 'x'; it must be an integer"),
         ({"kind": "coco"}, 32, None, "data.root is not set; it is the folder that holds the data set"),
         ({"kind": "coco", "root": 5}, 32, None, "data.root is 5; it must be a text"),
-        ({"kind": "synthetic"}, 8, None, "image_size is 8; it must be 16 to 4096 pixels"),
-        ({"kind": "synthetic"}, 32, 5, "data.cache_dir is 5; it must be the path of a folder, or null"),
+        ({"kind": "synthetic"}, 8, None, "image_size is 8; it must be at least 16 and at most 4096"),
+        ({"kind": "synthetic"}, 32, 5, "data.cache_dir is 5; it must be the path of a folder or null"),
     ],
 )
 def test_what_is_unknown_or_out_of_range_is_refused(settings, image_size, cache_dir, sentence):

@@ -46,7 +46,18 @@ def test_no_masks_and_boxes_without_area() -> None:
     assert pasted.sum() == 0
 
 
-@pytest.mark.parametrize("value", [{"candidates": 0}, {"detections": 0}, {"nms_iou": 1.5}, {"score_threshold": -0.1}])
-def test_settings_out_of_range_are_refused(value: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=f"{next(iter(value))} is {next(iter(value.values()))}"):
-        DetectionSettings(**value)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("setting", "value", "right"),
+    [
+        ("candidates", 0, "at least 1"),
+        ("candidates", "all", "an integer"),
+        ("detections", 0, "at least 1"),
+        ("detections", 1.5, "an integer"),
+        ("nms_iou", 1.5, "at least 0 and at most 1"),
+        ("score_threshold", -0.1, "at least 0 and at most 1"),
+        ("score_threshold", "low", "a finite number"),
+    ],
+)
+def test_settings_of_the_wrong_type_or_out_of_range_are_refused(setting: str, value: object, right: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{setting} is {value!r}; it must be {right}\.$"):
+        DetectionSettings(**{setting: value})  # type: ignore[arg-type]

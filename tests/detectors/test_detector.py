@@ -18,6 +18,8 @@ from nas.detectors import (
     build_detector,
     in_evaluation,
 )
+from nas.detectors.cost import cost
+from nas.detectors.inference.optimise import fold_batch_norm
 from search_spaces.errors import ConfigError
 from tests.detectors.support import TINY
 
@@ -78,6 +80,21 @@ def test_only_what_finds_objects_is_a_detector(head: str) -> None:
     else:
         with pytest.raises(ConfigError, match=r"^evaluation needs a detector; .* head 'classifier' finds no objects"):
             as_detector(network, "evaluation")
+
+
+def test_a_compiled_detector_is_a_detector() -> None:
+    compiled = torch.compile(build_detector("spinenet-49", TINY, classes=3), backend="eager")
+    found = as_detector(compiled, "evaluation").detect(torch.randn(1, 3, 64, 64))
+    assert [set(image) for image in found] == [{"boxes", "scores", "labels"}]
+
+
+def test_a_fast_copy_has_no_parts_and_says_so() -> None:
+    network = build_detector("spinenet-49", TINY, classes=3)
+    fast = fold_batch_norm(network)
+    for ask in (lambda: cost(fast, 64), lambda: list(fast.roles())):
+        with pytest.raises(ConfigError, match="ask the network that it was made from"):
+            ask()
+    assert cost(network, 64).params_trainable == sum(x.numel() for x in network.parameters())
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -5,6 +5,7 @@ import torch
 
 from nas.detectors.devices import device_name, find_device
 from search_spaces.errors import ConfigError
+from search_spaces.settings import as_yaml
 
 
 def test_the_processor_is_always_there() -> None:
@@ -34,7 +35,9 @@ def test_no_cuda_device_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["gpu7", "mps", "", "meta", None])
 def test_anything_else_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^device is {name!r}; it must be auto, cpu, cuda, or a numbered CUDA dev"):
+    with pytest.raises(
+        ConfigError, match=rf"^device is {as_yaml(name)}; it must be auto, cpu, cuda, or a numbered CUDA dev"
+    ):
         find_device(name)
 
 

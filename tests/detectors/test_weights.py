@@ -98,7 +98,8 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes | None) 
         (None, "does not say what detector"),
         ({"schema_version": 2}, "schema_version is 2"),
         ({"head": "ssd"}, "head"),
-        ({"scaling": {"width": -1.0}}, "width"),
+        ({"scaling": {"width": -1.0}}, r"^weights .*weights\.safetensors: scaling\.width is -1\.0; it must be above 0"),
+        ({"scaling": {"widht": 1.0}}, r"^weights .*: unknown scaling setting .widht. .did you mean .width"),
     ],
 )
 def test_a_wrong_description_is_named(tmp_path: Path, change: dict[str, object] | None, words: str) -> None:

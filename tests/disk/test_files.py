@@ -81,3 +81,9 @@ def test_a_link_is_followed(tmp_path):
         temporary.write_text("new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there" / "file").read_text() == "new"
+
+
+def test_a_file_where_a_folder_should_be_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FileError, match="cannot be written"), replacing(tmp_path / "file" / "new.txt") as temporary:
+        temporary.write_text("y")

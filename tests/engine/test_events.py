@@ -53,7 +53,7 @@ def test_a_session_holds_plain_values():
         (
             PROPOSED,
             {"number": "0"},
-            "event proposed of trial '0' is malformed: number is '0'; it must be a whole number.",
+            "event proposed of trial '0' is malformed: number is '0'; it must be an integer.",
         ),
         (PROPOSED, {"architecture": {}}, "event proposed of trial 0 is malformed: "),
         (FINISHED, {"state": "done"}, "event finished of trial 0 is malformed: ValueError: 'done' is not a valid"),

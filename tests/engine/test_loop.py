@@ -51,4 +51,5 @@ def test_a_proxy_that_cannot_be_built_ends_the_search(tmp_path):
 
 def test_describe():
     assert describe(ValueError("one\ntwo")) == "ValueError: one"
+    assert describe(RuntimeError("\x1b[31mred\x1b[0m")) == "RuntimeError: red"
     assert describe(MemoryError()) == "MemoryError."

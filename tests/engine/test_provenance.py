@@ -51,10 +51,10 @@ def test_the_commit_tells_changed_code_from_what_was_committed(tmp_path, monkeyp
     assert provenance.code_commit() == f"{head}+changes"
 
 
-def test_the_device_is_a_name_with_a_number(monkeypatch):
+def test_the_machine_is_its_processor_or_its_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert provenance.device_name().endswith(f", {torch.get_num_threads()} threads")
+    assert provenance.machine_name().endswith(f", {torch.get_num_threads()} threads")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda at: "a card")
-    assert provenance.device_name() == "2 x a card"
+    assert provenance.machine_name() == "2 x a card"

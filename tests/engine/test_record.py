@@ -42,7 +42,7 @@ def test_a_session_a_proposal_and_its_answer():
 @pytest.mark.parametrize(
     ("events", "sentence"),
     [
-        ([PROPOSED], "trial 0 has session -1; it must be a whole number, 0 or more."),
+        ([PROPOSED], "trial 0: session is -1; it must be at least 0."),
         ([SESSION, replace(PROPOSED, number=2)], "trial 2 was proposed where trial 0 must come."),
         ([SESSION, FINISHED], "trial 0 was answered, but it is not running at that point."),
         ([SESSION, PROPOSED, replace(FINISHED, number=-1)], "trial -1 was answered, but it is not running"),

@@ -4,6 +4,7 @@ import pytest
 
 from nas.engine.settings import SearchSettings
 from search_spaces.errors import ConfigError
+from search_spaces.settings import as_yaml
 
 
 @pytest.mark.parametrize(
@@ -14,10 +15,14 @@ from search_spaces.errors import ConfigError
         ("retries", -1, "at least 0"),
         ("max_duplicates", 0, "at least 1"),
         ("failed_reward", float("nan"), "a finite number or null"),
+        ("failed_reward", "low", "a finite number or null"),
+        ("samples", "x", "an integer"),
+        ("samples", None, "an integer"),
+        ("seed", 0.5, "an integer"),
     ],
 )
-def test_settings_out_of_range(setting, value, right):
-    with pytest.raises(ConfigError, match=rf"^{setting} is {value}; it must be {right}\.$"):
+def test_settings_of_the_wrong_type_or_out_of_range(setting, value, right):
+    with pytest.raises(ConfigError, match=rf"^{setting} is {as_yaml(value)}; it must be {right}\.$"):
         SearchSettings(**{"samples": 1, setting: value})
 
 

@@ -8,6 +8,7 @@ import pytest
 from nas.engine.trial import TrialState, trial_seed
 from proxies.base import Measurement
 from search_spaces.errors import RecordError
+from search_spaces.settings import as_yaml
 from tests.engine.engine_support import ARCHITECTURE, record_of
 
 RUNNING, COMPLETE, FAILED = TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAILED
@@ -51,16 +52,28 @@ def test_what_a_search_writes_on_the_side_stands_too():
         (RUNNING, {"finished": 1.0}, "is running, so 'finished' must not be given; it is there."),
         (RUNNING, {"controller_metrics": {"updates": 1.0}}, "is running, so it can have no controller_metrics yet."),
         (RUNNING, {"fingerprint": ""}, "has fingerprint ''; it must be empty without an architecture, and only then."),
-        (RUNNING, {"session": -1}, "has session -1; it must be a whole number, 0 or more."),
-        (RUNNING, {"seed": 1.5}, "has seed 1.5; it must be a whole number, 0 or more."),
-        (COMPLETE, {"reward": float("nan")}, "has reward nan; it must be a finite number, or null."),
-        (COMPLETE, {"started": "today"}, "has started 'today'; it must be a finite number, or null."),
     ],
 )
 def test_a_record_that_contradicts_itself_is_refused_in_a_sentence(state, changed, sentence):
     with pytest.raises(RecordError) as caught:
         replace(record_of(3, state, 0.5 if state is COMPLETE else None), **changed)
     assert str(caught.value).startswith(f"trial 3 {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("session", -1, "at least 0"),
+        ("seed", 1.5, "an integer"),
+        ("attempts", True, "an integer"),
+        ("reward", float("nan"), "a finite number or null"),
+        ("started", "today", "a finite number or null"),
+    ],
+)
+def test_a_value_of_the_wrong_type_or_out_of_range_is_refused_in_a_sentence(name, value, right):
+    with pytest.raises(RecordError) as caught:
+        replace(record_of(3, COMPLETE, 0.5), **{name: value})
+    assert str(caught.value) == f"trial 3: {name} is {as_yaml(value)}; it must be {right}."
 
 
 def test_seeds_differ_by_trial_and_by_search():

@@ -33,3 +33,20 @@ def test_a_run_of_an_earlier_version_is_reported(run, tmp_path, name):
 
 def test_without_a_run_it_says_so(run):
     assert run() == (2, "", "error: no run found under runs/; give run=DIR.\n")
+
+
+def test_a_damaged_record_is_repaired_when_asked_to(run, tmp_path):
+    (tmp_path / "found").mkdir()
+    content = (RESULTS / "bccd" / "record.db").read_bytes()[:-5000]
+    (tmp_path / "found" / "record.db").write_bytes(content)
+    code, output, error = run("run=found")
+    assert (code, output) == (2, "")
+    assert error.startswith("error: record found/record.db is damaged: give repair=true")
+    code, output, error = run("run=found", "repair=true")
+    assert (code, output.splitlines()) == (0, [f"found/{file}" for file in OUTPUTS])
+    assert error.startswith("warning: record found/record.db was damaged and is repaired: ")
+    assert (tmp_path / "found" / "record.db.damaged-1").read_bytes() == content
+    assert run("run=found")[::2] == (0, "")
+    assert run("run=found", "repair=true")[2] == (
+        "warning: record found/record.db is whole; there was nothing to repair.\n"
+    )

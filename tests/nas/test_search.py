@@ -1,11 +1,16 @@
 """``nas.search`` as a user runs it: a run folder with everything in it, resume, and bad input with exit code 2."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -18,6 +23,7 @@ from nas.command_line import run_command
 from nas.engine.record import TrialState, read_run
 from proxies import detection
 from proxies.detection import DetectionProxy
+from search_spaces.errors import ConfigError
 
 RESULTS = Path(__file__).parents[2] / "results"
 FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "samples=6"]
@@ -147,8 +153,9 @@ def old_run(tmp_path):
 def test_a_run_of_an_earlier_version_asks_for_its_data(run_search, old_run):
     code, output = run_search("run=bccd", "resume=true")
     assert code == 2
+    root = old_run.parent / "data" / "bccd"
     assert output.splitlines()[-1] == (
-        "error: data root data/bccd is not a folder; set data.root to the folder that holds the data set."
+        f"error: data root {root} is not a folder; set data.root to the folder that holds the data set."
     )
 
 
@@ -213,7 +220,7 @@ def test_resume_after_the_data_set_has_moved(run_search, make_data_set, tmp_path
     detection._open_once.cache_clear()  # as in a new process
     code, output = run_search("resume=true", "run=moved", "samples=2")
     assert code == 2
-    assert "data root old is not a folder; set data.root to the folder that holds the data set" in output
+    assert f"data root {old} is not a folder; set data.root to the folder that holds the data set" in output
     code, output = run_search("resume=true", "run=moved", "samples=2", "data.root=2024_01", "runner.threads=2")
     assert code == 0, output
     torch.set_num_threads(1)
@@ -277,12 +284,90 @@ def test_report_remakes_what_was_deleted(run_search, found):
 
 
 def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_path):
-    code, _ = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
-    assert code == 0
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
+    assert code == 2
+    assert "error: no architecture could be evaluated. The most frequent reason (6 of " in output
+    assert "report.html" in output
     trials = read_run(tmp_path / "found").trials
     assert [trial.state for trial in trials] == [TrialState.FAILED] * 6
     assert {trial.reward for trial in trials} == {-1.0}
     assert not (tmp_path / "found" / "best.json").exists()
+
+
+def test_a_search_with_one_result_ends_well(run_search):
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=0.7", "samples=12")
+    assert code == 0, output
+
+
+def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, monkeypatch):
+    def refusing(state, make_proxy):
+        raise ConfigError("Ray on this machine cannot be used.")
+
+    monkeypatch.setattr(search, "make_runner", lambda config: refusing)
+    for _ in range(2):
+        assert run_search(*FAST, "run=found") == (2, ANY)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run_search(*FAST, "run=found")[0] == 0
+    before = (tmp_path / "found" / "record.db").stat().st_size
+    monkeypatch.setattr(search, "make_runner", lambda config: refusing)
+    assert run_search("run=found", "resume=true", "samples=9")[0] == 2
+    assert (tmp_path / "found" / "record.db").stat().st_size >= before
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("data", "{here}/data"), (".", "{here}"), ("../x", "{above}/x"), ("~/x", "{home}/x"), ("/abs", "/abs")],
+)
+def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    config = search.configure("search", ["data=coco", f"data.root='{given}'", f"data.cache_dir='{given}'"])
+    settings = search._make_proxy(config).keywords
+    right = expected.format(here=tmp_path, above=tmp_path.parent, home="/home/me")
+    assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)
+
+
+@pytest.mark.parametrize("runner", ["serial", "ray"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_search_with_the_command_to_go_on(tmp_path, runner, number, code):
+    with tempfile.TemporaryDirectory() as short:  # Ray's sockets need a short path
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "nas.search",
+                *FAST,
+                f"runner={runner}",
+                "proxy.delay=0.3",
+                "samples=500",
+                "run=found",
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": short, "PYTHONPATH": str(RESULTS.parent)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        wait_for_result(tmp_path / "found", process)
+        process.send_signal(number)
+        output = process.communicate(timeout=60)[0]
+        assert process.returncode == code, output
+        assert output.endswith("-m nas.search run=found resume=true\n")
+        assert "interrupted; nothing evaluated is lost" in output
+        assert os.listdir(short) == []
+    assert not list((tmp_path / "found").glob(".ray-*"))
+
+
+def wait_for_result(folder, process, timeout=60.0):
+    end = time.monotonic() + timeout
+    while not (folder / "record.db").exists() or not any(
+        trial.state is TrialState.COMPLETE for trial in read_run(folder).trials
+    ):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -294,10 +379,14 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["run=found", "resume=true", "controller=ppo"], "its controller.kind is 'random', here it is 'ppo'"),
         (["run=elsewhere", "resume=true"], "run folder elsewhere holds no record.db"),
         (["run=full"], "is not an empty folder"),
-        (["samples=0"], "samples is 0; it must be at least 1"),
+        (["samples=0"], "error: samples is 0; it must be at least 1."),
+        (["runner=ray", "runner.retries=-1"], "error: runner.retries is -1; it must be at least 0."),
+        (["runner=ray", "runner.workers=0"], "error: runner.workers is 0; it must be at least 1."),
+        (["controller=ppo", "controller.clip=0"], "error: controller.clip is 0; it must be above 0."),
+        (["proxy=default", "proxy.scaling.width=0"], "error: proxy.scaling.width is 0; it must be above 0 and at most"),
         (["samples=null"], "samples is null; it must be an integer"),
-        (["failed_reward=abc"], "search.failed_reward is 'abc'; it must be a finite number or null"),
-        (["failed_reward=nan"], "failed_reward is nan; it must be finite"),
+        (["failed_reward=abc"], "error: failed_reward is 'abc'; it must be a finite number or null"),
+        (["failed_reward=nan"], "failed_reward is nan; it must be a finite number"),
         (["run=[a]"], "run names a file or a folder, and this value has characters"),
         (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
         (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),
@@ -305,10 +394,10 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
         (["proxy=full/thesis.yaml"], "proxy file full/thesis.yaml: there is no such file"),
         (["space=full/thesis.txt"], "or give a file of your own: space=FILE.yaml"),
         (["proxy=default", "proxy.steps=abc"], "proxy.steps is 'abc'; it must be an integer or null"),
-        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it must lie between 0 and 1"),
+        (["proxy=default", "proxy.detection.nms_iou=7.0"], "nms_iou is 7.0; it must be at least 0 and at most 1"),
         (["space.stem=[2]"], "parents_per_block is 2"),
         (["proxy.noise=-1"], "noise is -1"),
-        (["proxy=default", "data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
+        (["proxy=default", "data=coco", "data.root=nowhere"], "nowhere is not a folder; set data.root"),
         (["proxy=default", "data=coco"], "data.root is not set"),
         (["proxy=default", "proxy.image_size=0"], "image_size"),
         (["controller=ppo", "controller.learning_rate=0.0"], "learning_rate is 0.0"),
@@ -347,3 +436,33 @@ def test_a_torn_last_row_is_dropped_with_a_warning(run_search, found):
     assert code == 0
     assert "warning: record found/record.db: its last row" in output
     assert sum(t.state is TrialState.COMPLETE for t in read_run(found).trials) == 6
+
+
+def test_a_damaged_record_is_repaired_and_the_search_goes_on(run_search, found):
+    before = read_run(found)
+    path = found / "record.db"
+    content = path.read_bytes()
+    damaged = content[:-4096]
+    path.write_bytes(damaged)
+    code, output = run_search("resume=true", "run=found")
+    assert code == 2
+    assert output.startswith(
+        "error: record found/record.db is damaged: give repair=true (with resume=true to nas.search"
+    )
+    assert run_search("resume=true", "run=found", "repair=true", "--cfg")[0] == 0
+    assert path.read_bytes() == damaged
+    code, output = run_search("resume=true", "run=found", "repair=true")
+    assert code == 0, output
+    assert "was damaged and is repaired" in output
+    assert (found / "record.db.damaged-1").read_bytes() == damaged
+    after = read_run(found)
+    assert [trial.decisions for trial in after.trials] == [trial.decisions for trial in before.trials]
+    path.write_bytes(path.read_bytes()[:-4096])
+    assert run_search("resume=true", "run=found")[0] == 2  # repairing is asked for each time
+
+
+def test_repair_without_resume_is_refused(run_search):
+    assert run_search("repair=true", *FAST) == (
+        2,
+        "error: repair=true is for a record that is there; give resume=true run=DIR beside it.\n",
+    )

@@ -52,9 +52,9 @@ def test_a_space_of_one_s_own(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["format=xml"], "format is 'xml'; allowed: table, json"),
-        (["samples=-1"], "samples is -1; it must not be negative"),
-        (["seed=-1"], "seed is -1; it must not be negative"),
+        (["format=xml"], "format is 'xml'; it must be one of: table, json"),
+        (["samples=-1"], "samples is -1; it must be at least 0"),
+        (["seed=-1"], "seed is -1; it must be at least 0"),
         (["space=spinnet"], "unknown space 'spinnet' (did you mean 'spinenet'?)"),
         (["space.stem=[9]"], "stem"),
     ],

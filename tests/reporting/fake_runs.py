@@ -18,6 +18,8 @@ CONFIG = {
     "samples": 24,
     "seed": 7,
 }
+ESSENTIALS = {"space": "toy", "controller": "ppo", "proxy": "detection", "data": "synthetic", "samples": 24, "seed": 7}
+"""What a report shows of ``CONFIG`` at a glance."""
 PROVENANCE = {"commit": "0123abcd", "versions": {"torch": "2.11.0"}, "device": "one processor", "data": "feed5eed"}
 
 

@@ -1,7 +1,7 @@
 """The recorded configuration, as a report shows it."""
 
 from nas.reporting.configuration import essentials, flatten
-from tests.reporting.fake_runs import CONFIG
+from tests.reporting.fake_runs import CONFIG, ESSENTIALS
 
 
 def test_settings_are_flattened_to_what_is_typed():
@@ -14,14 +14,7 @@ def test_settings_are_flattened_to_what_is_typed():
 
 
 def test_the_essentials_are_names_samples_and_seed():
-    assert essentials(CONFIG) == {
-        "space": "toy",
-        "controller": "ppo",
-        "proxy": "detection",
-        "data": "synthetic",
-        "samples": 24,
-        "seed": 7,
-    }
+    assert essentials(CONFIG) == ESSENTIALS
 
 
 def test_what_was_not_recorded_is_left_out():

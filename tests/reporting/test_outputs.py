@@ -9,7 +9,7 @@ import search_spaces
 from nas.engine.record import Run
 from nas.reporting import write_outputs
 from search_spaces.errors import FileError
-from tests.reporting.fake_runs import mixed_run, run_of
+from tests.reporting.fake_runs import ESSENTIALS, mixed_run, run_of
 
 
 def test_a_run_leaves_four_files_and_the_best_loads_again(tmp_path):
@@ -25,14 +25,7 @@ def test_a_run_leaves_four_files_and_the_best_loads_again(tmp_path):
         "reward": 0.3,
         "ap": 0.3,
         "fingerprint": run.trials[1].fingerprint,
-        "config": {
-            "space": "toy",
-            "controller": "ppo",
-            "proxy": "detection",
-            "data": "synthetic",
-            "samples": 24,
-            "seed": 7,
-        },
+        "config": ESSENTIALS,
         "commit": "0123abcd",
     }
     for name in ("best.png", "reward.png"):

@@ -41,7 +41,8 @@ def test_a_kind_with_settings_is_the_named_space():
         ("toy", {"windows": 5}, r"unknown space setting 'windows'.*there are: .*intermediate_window"),
         ("toy", {"level_offset": [0]}, r"'level_offset' \(did you mean 'level_offsets'\?\)"),
         ("toy", {"stem": 2}, "space.stem is 2; it must be a list"),
-        ("toy", {"parents_per_block": None}, "space.parents_per_block is None; it must be an integer"),
+        ("toy", {"parents_per_block": None}, "space.parents_per_block is null; it must be an integer"),
+        ("toy", {"stem": ["x"]}, r"^space\.stem\[0\] is 'x'; it must be an integer\.$"),
     ],
 )
 def test_what_is_unknown_or_of_the_wrong_type_is_refused(kind, settings, sentence):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nas.detectors.backbones.blocks import block_group
+from nas.detectors.backbones.blocks import BLOCKS, block_group
 from nas.detectors.backbones.connections import widen_to
 from nas.detectors.backbones.families import FAMILIES, Family
 from nas.detectors.convention import CONVENTIONS
@@ -187,7 +187,9 @@ class ScalePermuted(Backbone):
 
     def resolved(self) -> dict[str, Any]:
         """The family's widths as numbers, and the number that the sides of images must be multiples of."""
-        return self.numbers | {"image_multiple": self.multiple}
+        units = {node.block_type for node in self.architecture.nodes}
+        constants = {name: value for unit in units for name, value in BLOCKS[unit].numbers.items()}
+        return self.numbers | constants | {"image_multiple": self.multiple}
 
     def _connection_roles(self, parent: int, index: int, key: str) -> Iterator[tuple[Role, Weight]]:
         role, name = Role("connection", "widen", node=index, parent=parent), connection_key(parent, index)

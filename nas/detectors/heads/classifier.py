@@ -66,6 +66,10 @@ class Classifier(Network):
             scores, labels = self(images)["class"].softmax(1).topk(min(BEST, self.classes))
             return [{"labels": label, "scores": score} for label, score in zip(labels, scores)]
 
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """As :meth:`classify`."""
+        return self.classify(images)
+
     def fixed(self, raw: RawOutputs, image_size: Size, settings: DetectionSettings) -> dict[str, Tensor]:
         """``logits`` [1, K] and ``probabilities`` [1, K] of one image; nothing depends on the settings."""
         return dict(zip(self.fixed_names, (raw["class"], raw["class"].softmax(1))))

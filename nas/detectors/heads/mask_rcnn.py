@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nas.detectors.boxes import MAX_LOG_SIZE
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Backbone, Detector, RawOutputs, in_evaluation
@@ -213,7 +215,10 @@ class MaskRCNN(Detector):
             "proposal_candidates": INFERENCE.candidates,
             "proposal_iou": INFERENCE.nms_iou,
             "proposals": INFERENCE.limit,
-            "detections": DetectionSettings().detections,
+            **asdict(DetectionSettings(candidates=self.convention.roi_candidates)),
+            "max_log_size": MAX_LOG_SIZE,
+            "box_positions": BOX_SIZE,
+            "mask_positions": MASK_SIZE,
             "canonical_side": CANONICAL_SIDE,
             "canonical_level": CANONICAL_LEVEL,
             "level_margin": LEVEL_MARGIN,

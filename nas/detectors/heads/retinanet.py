@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nas.detectors.boxes import MAX_LOG_SIZE
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.detections import DetectionSettings
 from nas.detectors.detector import Backbone, Detector, RawOutputs, in_evaluation
@@ -125,7 +127,7 @@ class RetinaNet(Detector):
     def head_resolved(self) -> dict[str, Any]:
         """How many anchors, candidates and detections there are."""
         settings = DetectionSettings()
-        return {"octaves": OCTAVES, "candidates": settings.candidates, "detections": settings.detections}
+        return {"octaves": OCTAVES, "max_log_size": MAX_LOG_SIZE, **asdict(settings)}
 
     def head_parts(self, image_size: Size) -> Iterator[Part]:
         """The towers and predictors."""

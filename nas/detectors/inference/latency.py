@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nas.detectors.detector import Network, as_detector
+from nas.detectors.detector import Network
 from nas.detectors.devices import device_name, find_device
 from nas.detectors.sizes import Size
-from search_spaces.errors import ConfigError
+from search_spaces.settings import integer, one_of
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MEGABYTE = 2**20
@@ -77,17 +77,16 @@ def measure_latency(
         image_size: (height, width) in pixels.
         precision: a name of ``PRECISIONS``.
         device: as in :func:`nas.detectors.devices.find_device`.
-        postprocessing: whether ``detect`` is timed, or only the raw outputs.
+        postprocessing: whether the detections (or classes) are timed, or only the raw outputs.
 
     Raises:
-        ConfigError: the precision is unknown, the device is not there, a count is too small, or a classifier must be
-            timed with post-processing.
+        ConfigError: the precision is unknown, the device is not there, or a count is too small.
     """
     _check_method(precision, batch, warmup, runs)
     kind = find_device(device)
     network = network.eval().to(kind)
     images = torch.rand(batch, 3, *image_size, device=kind).contiguous(memory_format=torch.channels_last)
-    run: Callable[[Tensor], object] = as_detector(network, "postprocessing=true").detect if postprocessing else network
+    run: Callable[[Tensor], object] = network.predict if postprocessing else network
     with torch.inference_mode(), _precision(kind, precision):
         for _ in range(warmup):
             run(images)
@@ -112,11 +111,9 @@ def measure_latency(
 
 
 def _check_method(precision: str, batch: int, warmup: int, runs: int) -> None:
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}; allowed: {', '.join(PRECISIONS)}.")
+    one_of("precision", precision, PRECISIONS)
     for name, value, least in (("batch", batch, 1), ("warmup", warmup, 0), ("runs", runs, 1)):
-        if value < least:
-            raise ConfigError(f"{name} is {value}; it must be at least {least}.")
+        integer(name, value, least)
 
 
 def _precision(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -109,6 +109,7 @@ def fold_batch_norm(network: AnyNetwork) -> AnyNetwork:
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     _replace(folded, _fold)
+    folded.folded = True
     return folded
 
 
@@ -121,8 +122,9 @@ def optimise(network: AnyNetwork, compile: bool = True) -> AnyNetwork:
     ``torch.no_grad()``.
 
     Args:
-        compile: whether to use ``torch.compile``. On a CPU it needs a C++ compiler, and the first call takes some
-            seconds. Without it no :class:`WinogradConv` is used.
+        compile: whether to use ``torch.compile``. It needs a C++ compiler, and the first call takes some seconds; where
+            there is no compiler, the first call on a CPU raises :class:`ConfigError`. Without it no
+            :class:`WinogradConv` is used.
     """
     fast = fold_batch_norm(network)
     parameter = next(fast.parameters())

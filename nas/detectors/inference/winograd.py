@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nas.detectors.inference.compiling import compiling
 from nas.detectors.inference.onednn import PrepackedConv
 from nas.detectors.layers import activate
 
@@ -74,9 +75,10 @@ class WinogradConv(nn.Module):
         tile_rows = -(-height // TILE)
         strips = -(-tile_rows // max(1, STRIP_BYTES // bytes_in_row))
         rows = TILE * -(-tile_rows // strips)  # all strips have this height, except perhaps the last
-        for top in range(0, height, rows):
-            products = self.products(_compiled(_patches)(x[:, :, top : top + rows + TILE]))
-            _compiled(_write_outputs)(y[:, :, top : top + rows], products, scale, shift, relu)
+        with compiling():
+            for top in range(0, height, rows):
+                products = self.products(_compiled(_patches)(x[:, :, top : top + rows + TILE]))
+                _compiled(_write_outputs)(y[:, :, top : top + rows], products, scale, shift, relu)
         return y
 
 

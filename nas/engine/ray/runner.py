@@ -19,11 +19,13 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from nas.engine.database import sentences
 from nas.engine.loop import MakeProxy
+from nas.engine.ray.output import LOG_NAME, raw_lines_to
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.ray.session import RaySettings, ray_session, trial_resources
 from nas.engine.ray.worker import evaluator
 from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
+from nas.machine.signals import undisturbed
 from nas.words import plural
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     """Evaluate trials in Ray workers until the search has none left; :attr:`Search.stop_reason` then says why.
 
     A Ray session that is there already is used and left running. Otherwise one is started, and it is shut down whatever
-    happens.
+    happens. What Ray writes past Python goes into ``ray.log`` in the run folder.
 
     Args:
         search: hands out the trials and takes in the results.
@@ -45,12 +47,17 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     Raises:
         ConfigError: the resources do not suffice for one trial, the cluster does not answer, or the proxy cannot be
             built in a worker.
+        FileError: there is no temporary folder that Ray can use.
         RecordError: the record cannot be written.
     """
     if search.stop_reason is not None:
         return
     log.info("starting Ray on this machine" if settings.address is None else f"connecting to Ray at {settings.address}")
-    with ray_session(settings), _storage(search.folder) as storage:
+    with (
+        raw_lines_to(search.folder / LOG_NAME),
+        ray_session(settings),
+        _storage(search.folder) as storage,
+    ):
         resources, workers = trial_resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
@@ -89,4 +96,5 @@ def _storage(folder: Path) -> Iterator[Path]:
     try:
         yield storage
     finally:
-        shutil.rmtree(storage, ignore_errors=True)
+        with undisturbed():
+            shutil.rmtree(storage, ignore_errors=True)

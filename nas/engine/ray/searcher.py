@@ -54,7 +54,7 @@ class SearchOfTune(Searcher):
             return
         with self._keeping_errors():
             if "no_proxy" in result:
-                raise ConfigError(f"the proxy cannot be built in a worker: {result['no_proxy']}")
+                raise ConfigError(f"the proxy cannot be built in a worker {result['no_proxy']}")
             measurement = Measurement.from_dict(json.loads(result["measurement"]))
             self._search.finish(self._running.pop(trial_id), measurement, result["started"])
 

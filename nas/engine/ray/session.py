@@ -5,25 +5,35 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
+import shlex
+import signal
 import socket
-import tempfile
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray._private import ray_constants
-from ray.exceptions import RayError
 
 from nas.engine.loop import describe
+from nas.engine.ray import authentication
+from nas.engine.ray.path import SamePath
+from nas.machine.processors import usable_processors
+from nas.machine.signals import deaf_children, kept_handlers, note, undisturbed
+from nas.machine.temporary import temporary_folder
 from search_spaces.errors import ConfigError
+from search_spaces.settings import SettingError, as_yaml, at_least, integer
 
 PROJECT = Path(__file__).resolve().parents[3]
 OBJECT_STORE_BYTES = 128 * 2**20
 CONNECT_SECONDS = 10.0
+LONGEST_PLACE = 28
+"""Characters of the place of Ray's files: with 79 more, its sockets' paths reach 107, the most that Linux takes."""
+HERE = "Ray on this machine"
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -51,7 +61,7 @@ class RaySettings:
             machine can reach it.
 
     Raises:
-        ConfigError: a number is out of range.
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     workers: int | None = None
@@ -60,14 +70,17 @@ class RaySettings:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"runner workers is {self.workers}; it must be at least 1, or null.")
-        if self.cpus_per_trial < 1:
-            raise ConfigError(f"runner cpus_per_trial is {self.cpus_per_trial}; it must be at least 1.")
-        if self.gpus_per_trial is not None and self.gpus_per_trial < 0:
-            raise ConfigError(f"runner gpus_per_trial is {self.gpus_per_trial}; it must be 0 or more, or null.")
-        if self.address is not None and not re.fullmatch(r"[^:/]+:\d{1,5}", self.address):
-            raise ConfigError(f"runner address is {self.address!r}; it must be host:port of a Ray cluster, or null.")
+        if self.workers is not None:
+            integer("workers", self.workers, 1)
+        integer("cpus_per_trial", self.cpus_per_trial, 1)
+        if self.gpus_per_trial is not None:
+            at_least("gpus_per_trial", self.gpus_per_trial, 0)
+        if self.address is not None and not _is_address(self.address):
+            raise SettingError("address", f"is {as_yaml(self.address)}; it must be host:port of a Ray cluster or null.")
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^:/]+:\d{1,5}", value) is not None
 
 
 @contextmanager
@@ -76,18 +89,40 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
 
     Raises:
         ConfigError: Ray cannot be started, or the cluster does not answer.
+        FileError: there is no temporary folder that Ray can use.
     """
     with _environment(), _silence():
         if ray.is_initialized():
             yield
-            return
-        files = tempfile.mkdtemp(prefix="ray-")
-        try:
-            _start_ray(settings, files)
-            yield
-        finally:
+        elif settings.address is not None:
+            with _running(settings.address, f"runner address {settings.address}"):
+                yield
+        else:
+            with temporary_folder("ray-", LONGEST_PLACE) as files, _running(None, HERE, **_own(settings, files)):
+                yield
+
+
+def _own(settings: RaySettings, files: Path) -> dict[str, Any]:
+    """What Ray is started with on this machine."""
+    processors = settings.workers and settings.workers * settings.cpus_per_trial
+    return {
+        "include_dashboard": False,
+        "num_cpus": processors or usable_processors(),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "_temp_dir": str(files),
+    }
+
+
+@contextmanager
+def _running(address: str | None, where: str, **own: Any) -> Iterator[None]:
+    """Ray on a cluster or, without an address, started here; its end is not disturbed by signals."""
+    try:
+        with kept_handlers(), deaf_children():
+            _start(address, where, own)
+        yield
+    finally:
+        with undisturbed():
             ray.shutdown()
-            shutil.rmtree(files, ignore_errors=True)
 
 
 @contextmanager
@@ -116,29 +151,46 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _start_ray(settings: RaySettings, files: str) -> None:
-    python_path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    local = {
-        "address": "local",
-        "include_dashboard": False,
-        "num_cpus": settings.workers and settings.workers * settings.cpus_per_trial,
-        "object_store_memory": OBJECT_STORE_BYTES,
-        "_temp_dir": files,
-    }
-    ray_constants.ENABLE_RAY_CLUSTER = settings.address is not None
+def _start(address: str | None, where: str, own: dict[str, Any]) -> None:
+    """Start Ray or connect to it."""
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    advice = "runner=serial needs no Ray." if address is None else "Is Ray running there?"
     try:
-        if settings.address is not None:
-            host, port = settings.address.split(":")
+        if address is None:
+            authentication.use_own_token()
+        else:
+            host, port = address.split(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+            authentication.use_known_token(address)
         ray.init(
-            **({"address": settings.address} if settings.address else local),
+            address=address or "local",
             log_to_driver=False,
             logging_level=logging.CRITICAL,
-            runtime_env={"env_vars": {"PYTHONPATH": python_path}},
+            job_config=SamePath(),
+            runtime_env=_worker_environment(),
+            **own,
         )
-    except (OverflowError, OSError, RayError, RuntimeError, ValueError) as error:
-        where = f"runner address {settings.address}" if settings.address else "Ray on this machine"
-        raise ConfigError(f"{where} cannot be used: {describe(error)}") from None
+    except SystemExit:  # what Ray makes of SIGTERM while it starts
+        note(signal.SIGTERM)
+        raise KeyboardInterrupt from None
+    except ConfigError:
+        raise
+    except Exception as error:  # of many types, Exception itself among them
+        raise ConfigError(f"{where} cannot be used: {describe(error).rstrip('.')}. {advice}") from None
+
+
+def _worker_environment() -> dict[str, Any]:
+    """What workers are started with: the path that this process imports from, and its Python.
+
+    Ray starts a worker through a shell and leaves the path of Python as it is, so one with a space would never start.
+    It is given quoted where that changes anything; nodes of a cluster are taken to have the same folders.
+    """
+    path = os.pathsep.join([str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quoted = shlex.quote(sys.executable)
+    return {
+        "env_vars": {"PYTHONPATH": path},
+        **({} if quoted == sys.executable else {"py_executable": quoted}),
+    }
 
 
 def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
@@ -155,7 +207,7 @@ def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
         fitting = min(fitting, int(gpus / gpus_per_trial + 1e-9))
     if not fitting:
         raise ConfigError(
-            f"runner cpus_per_trial {settings.cpus_per_trial} and gpus_per_trial {gpus_per_trial:g} exceed what Ray "
+            f"runner.cpus_per_trial {settings.cpus_per_trial} and gpus_per_trial {gpus_per_trial:g} exceed what Ray "
             f"has: {cpus:g} CPUs and {gpus:g} GPUs; lower them."
         )
     return {"cpu": settings.cpus_per_trial, "gpu": gpus_per_trial}, min(settings.workers or fitting, fitting)

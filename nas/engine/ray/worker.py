@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from functools import partial
 from typing import Any
@@ -13,12 +14,14 @@ from ray import cloudpickle, tune
 from nas.engine.loop import MakeProxy, describe, measure
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
+from search_spaces.errors import NasError
 
 
 class Evaluation:
     """What a worker does with a trial; lives as long as the worker.
 
-    A proxy that cannot be built is not a failure of the trial: the answer says so (``no_proxy``), and the search ends.
+    A proxy that cannot be built, or whose data set this node does not have, is not a failure of the trial: the answer
+    says so (``no_proxy``), and the search ends.
     """
 
     def __init__(self, space: SearchSpace, make_proxy: MakeProxy, threads: int) -> None:
@@ -26,9 +29,14 @@ class Evaluation:
         self._space = space
         self._proxy: Proxy | None = None
         try:
-            self._proxy = make_proxy()
+            proxy = make_proxy()
+            proxy.prepare()
+        except NasError as error:
+            self._no_proxy = f"on {socket.gethostname()}: {error}"
         except Exception as error:
-            self._no_proxy = describe(error)
+            self._no_proxy = f"on {socket.gethostname()}: {describe(error)}"
+        else:
+            self._proxy = proxy
 
     def __call__(self, config: dict[str, Any]) -> dict[str, Any]:
         """Evaluate what :meth:`nas.engine.ray.searcher.SearchOfTune.suggest` gave; the answer, as plain values."""

@@ -29,12 +29,12 @@ def anchors(level: int, x: Tensor, s: Any) -> Tensor:
     return torch.cat([centres, shapes.expand_as(centres)], -1).reshape(-1, 4).to(x.device)
 
 
-def decode(codes: Tensor, anchors: Tensor, size: tuple[int, ...], inclusive: bool) -> Tensor:
+def decode(codes: Tensor, anchors: Tensor, size: tuple[int, ...], s: Any) -> Tensor:
     """Codes ty, tx, th, tw [..., 4] -> boxes x1, y1, x2, y2 within the image of ``size`` (height, width)."""
-    extra = 1.0 if inclusive else 0.0  # a box then includes its last pixel
+    extra = 1.0 if s.inclusive_pixels else 0.0  # a box then includes its last pixel
     centres, sides = anchors[..., :2] + extra / 2, anchors[..., 2:] + extra
     centres = codes[..., :2] * sides + centres
-    sides = codes[..., 2:].clamp(max=math.log(1000 / 16)).exp() * sides
+    sides = codes[..., 2:].clamp(max=s.max_log_size).exp() * sides
     corners = torch.cat([(centres - sides / 2).flip(-1), (centres + sides / 2).flip(-1) - extra], -1)
     limit = corners.new_tensor([size[1], size[0]] * 2) - extra
     return torch.minimum(corners.clamp(min=0), limit)
@@ -55,21 +55,21 @@ def suppress(boxes: Tensor, iou: float) -> list[int]:
     return kept
 
 
-def select(
-    scores: Tensor, boxes: Tensor, threshold: float, iou: float, candidates: int, detections: int
-) -> dict[str, Tensor]:
+def select(scores: Tensor, boxes: Tensor, threshold: float | None, iou: float | None, s: Any) -> dict[str, Tensor]:
     """The best detections in one image, from scores [N, K] and boxes, [N, 4] or for each class [N, K, 4].
 
     Class 0 is the background. From each other class, the best ``candidates`` boxes whose scores are above ``threshold``
     go through suppression.
     """
+    threshold = s.score_threshold if threshold is None else threshold
+    iou = s.nms_iou if iou is None else iou
     found = []
     for label in range(1, scores.shape[1]):
-        order = scores[:, label].sort(descending=True, stable=True).indices[:candidates]
+        order = scores[:, label].sort(descending=True, stable=True).indices[: s.candidates]
         order = order[scores[order, label] > threshold]
         own = boxes[order] if boxes.dim() == 2 else boxes[order, label]
         found += [(-float(scores[order[i], label]), int(order[i]), label, own[i]) for i in suppress(own, iou)]
-    found = sorted(found, key=lambda one: one[:3])[:detections]
+    found = sorted(found, key=lambda one: one[:3])[: s.detections]
     return {
         "boxes": torch.stack([box for *_, box in found]) if found else boxes.new_zeros(0, 4),
         "scores": boxes.new_tensor([-score for score, *_ in found]),

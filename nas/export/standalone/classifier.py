@@ -28,7 +28,7 @@ class Classifier(nn.Module):
         return {"class": self.predictor(mean.mean((2, 3))), "endpoints": endpoints}
 
     @torch.no_grad()
-    def detect(self, images: Tensor) -> list[dict[str, Tensor]]:
+    def classify(self, images: Tensor) -> list[dict[str, Tensor]]:
         """The five likeliest classes of each image: ``labels`` [5] and ``scores`` [5], best first."""
         scores, labels = self(images)["class"].softmax(1).topk(min(5, self.predictor.out_features))
         return [{"labels": a, "scores": b} for a, b in zip(labels, scores)]

@@ -6,12 +6,12 @@ Beside it lie ``architecture.json`` (the graph of blocks, and their sizes) and `
 
     network = detector.load("path/to/this/folder")
     raw = network(images)              # images [B, 3, H, W]: RGB from 0 to 1, minus mean, divided by deviation
-    found = network.detect(images)     # what is in each image, best first
+    found = network.detect(images)     # what is in each image, best first (a classifier: network.classify)
 
 Every block has a level: its feature maps are 2**level times smaller than the image. Blocks are not in the order of
 their levels (SpineNet, arXiv 1912.05027), so the connections between them change the resolution. :class:`Graph` says
-which blocks are connected, :class:`Backbone` computes the feature maps, and a head turns them into predictions. Apart
-from the weights, all numbers are in ``architecture.json``; ``mean`` and ``deviation`` are there under ``resolved``.
+which blocks are connected, :class:`Backbone` computes the feature maps, and a head turns them into predictions. Widths,
+ratios, limits, ``mean`` and ``deviation`` are in ``architecture.json`` under ``resolved``.
 """
 
 from __future__ import annotations

@@ -64,10 +64,10 @@ class Bottleneck(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, s: Any, stride: int) -> None:
         super().__init__()
-        self.act = s.activation
-        self.reduce = ConvNorm(c_in, c_out // 4, 1, s, act=self.act)
-        self.conv = ConvNorm(c_out // 4, c_out // 4, 3, s, stride, act=self.act)
-        self.expand = ConvNorm(c_out // 4, c_out, 1, s)
+        self.act, width = s.activation, c_out // s.expansions["bottleneck"]
+        self.reduce = ConvNorm(c_in, width, 1, s, act=self.act)
+        self.conv = ConvNorm(width, width, 3, s, stride, act=self.act)
+        self.expand = ConvNorm(width, c_out, 1, s)
         self.projection = ConvNorm(c_in, c_out, 1, s, stride) if c_in != c_out or stride > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,14 +89,15 @@ class Residual(nn.Module):
 
 
 class MBConv(nn.Module):
-    """1x1 to six times the channels, depthwise 3x3, squeeze-and-excite, 1x1; a shortcut if the shape stays the same."""
+    """1x1 to more channels, depthwise 3x3, squeeze-and-excite, 1x1; a shortcut if the shape stays the same."""
 
     def __init__(self, c_in: int, c_out: int, s: Any, stride: int) -> None:
         super().__init__()
-        self.expand = ConvNorm(c_in, 6 * c_in, 1, s, act=s.activation)
-        self.depthwise = ConvNorm(6 * c_in, 6 * c_in, 3, s, stride, groups=6 * c_in, act=s.activation)
-        self.squeeze = SqueezeExcite(6 * c_in, max(1, int(0.2 * c_in)), s)
-        self.project = ConvNorm(6 * c_in, c_out, 1, s)
+        wide = c_in * s.inner_expansion
+        self.expand = ConvNorm(c_in, wide, 1, s, act=s.activation)
+        self.depthwise = ConvNorm(wide, wide, 3, s, stride, groups=wide, act=s.activation)
+        self.squeeze = SqueezeExcite(wide, max(1, int(s.squeeze_ratio * c_in)), s)
+        self.project = ConvNorm(wide, c_out, 1, s)
         self.shortcut = c_in == c_out and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,11 +111,11 @@ class SqueezeExcite(nn.Module):
     def __init__(self, channels: int, squeezed: int, s: Any) -> None:
         super().__init__()
         self.reduce, self.expand = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
-        self.act, self.hard = s.squeeze_activation, s.gate == "hard_sigmoid"
+        self.act, self.hard, self.slope = s.squeeze_activation, s.gate == "hard_sigmoid", s.hard_sigmoid_slope
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.expand(activate(self.reduce(x.mean((2, 3), keepdim=True)), self.act))
-        return x * (F.relu6(gate + 3) * 0.16667 if self.hard else gate.sigmoid())
+        return x * (F.relu6(gate + 3) * self.slope if self.hard else gate.sigmoid())
 
 
 BLOCKS = {"bottleneck": Bottleneck, "residual": Residual, "mbconv": MBConv}

@@ -36,8 +36,10 @@ class MaskRCNN(nn.Module):
         }
 
     @torch.no_grad()
-    def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """The detections in each image with scores above ``threshold``, best first.
+    def detect(
+        self, images: Tensor, threshold: float | None = None, iou: float | None = None
+    ) -> list[dict[str, Tensor]]:
+        """The detections in each image with scores above ``threshold``, best first; None: the default threshold.
 
         Each image has ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels), ``scores`` [N], ``labels`` [N] and ``masks``
         [N, 28, 28], probabilities within the box.
@@ -47,14 +49,15 @@ class MaskRCNN(nn.Module):
         results = []
         for image in range(len(images)):
             regions = propose(raw["class"], raw["box"], image, size, self.s)
-            logits, codes = self.box_head(align(endpoints, image, regions, 7, self.s))
+            logits, codes = self.box_head(align(endpoints, image, regions, self.s.box_positions, self.s))
             codes = codes / codes.new_tensor(self.s.code_weights)
             x1, y1, x2, y2 = regions[:, None].unbind(-1)
             centred = torch.stack([(y1 + y2) / 2, (x1 + x2) / 2, y2 - y1, x2 - x1], -1)
-            boxes = decode(codes, centred.expand_as(codes), size, self.s.inclusive_pixels)
+            boxes = decode(codes, centred.expand_as(codes), size, self.s)
             scores = logits.double().softmax(1).float()
-            found = select(scores, boxes, threshold, iou, self.s.roi_candidates, self.s.detections)
-            masks = self.mask_head(align(endpoints, image, found["boxes"], 14, self.s), found["labels"])
+            found = select(scores, boxes, threshold, iou, self.s)
+            crops = align(endpoints, image, found["boxes"], self.s.mask_positions, self.s)
+            masks = self.mask_head(crops, found["labels"])
             results.append(found | {"masks": masks})
         return results
 

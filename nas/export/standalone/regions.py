@@ -32,7 +32,7 @@ def propose(logits: dict[int, Tensor], codes: dict[int, Tensor], image: int, siz
         score = x[image].permute(1, 2, 0).flatten().double().sigmoid().float()
         code = codes[level][image].permute(1, 2, 0).reshape(-1, 4)
         order = score.sort(descending=True, stable=True).indices[: s.proposal_candidates]
-        box = decode(code[order], anchors(level, x, s)[order], size, s.inclusive_pixels)
+        box = decode(code[order], anchors(level, x, s)[order], size, s)
         order, box = order[box.any(1)], box[box.any(1)]  # clipping moved the others to the origin
         kept = suppress(box, s.proposal_iou)
         boxes.append(box[kept])
@@ -92,13 +92,14 @@ class RegionTower(nn.Module):
 
 
 class BoxHead(nn.Module):
-    """Crops [R, C, 7, 7] -> logits [R, K] and codes [R, K, 4]."""
+    """Crops [R, C, h, w] -> logits [R, K] and codes [R, K, 4]."""
 
     def __init__(self, s: Any, classes: int) -> None:
         super().__init__()
         self.act = s.activation
         self.tower = RegionTower(s, s.head_depth)
-        self.fc, self.fc_norm = nn.Linear(self.tower.channels * 7 * 7, s.fc_channels), batch_norm(s.fc_channels, s)
+        self.fc = nn.Linear(self.tower.channels * s.box_positions**2, s.fc_channels)
+        self.fc_norm = batch_norm(s.fc_channels, s)
         self.class_predictor = nn.Linear(s.fc_channels, classes)
         self.box_predictor = nn.Linear(s.fc_channels, classes * 4)
 
@@ -109,7 +110,7 @@ class BoxHead(nn.Module):
 
 
 class MaskHead(nn.Module):
-    """Crops [R, C, 14, 14] and the class of each [R] -> probabilities [R, 28, 28]."""
+    """Crops [R, C, h, w] and the class of each [R] -> probabilities [R, 2 * h, 2 * w]."""
 
     def __init__(self, s: Any, classes: int) -> None:
         super().__init__()

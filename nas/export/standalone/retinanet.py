@@ -45,18 +45,19 @@ class RetinaNet(nn.Module):
         }
 
     @torch.no_grad()
-    def detect(self, images: Tensor, threshold: float = 0.05, iou: float = 0.5) -> list[dict[str, Tensor]]:
-        """The detections in each image with scores above ``threshold``, best first.
+    def detect(
+        self, images: Tensor, threshold: float | None = None, iou: float | None = None
+    ) -> list[dict[str, Tensor]]:
+        """The detections in each image with scores above ``threshold``, best first; None: the default threshold.
 
         Each image has ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels), ``scores`` [N] and ``labels`` [N].
         """
         raw = self(images)
         logits, codes = flat(raw["class"], self.classes), flat(raw["box"], 4)
         boxes = torch.cat([anchors(level, x, self.s) for level, x in raw["box"].items()])
-        boxes = decode(codes, boxes, images.shape[2:], self.s.inclusive_pixels)
+        boxes = decode(codes, boxes, images.shape[2:], self.s)
         scores = logits.double().sigmoid().float()
-        limits = (self.s.candidates, self.s.detections)
-        return [select(*image, threshold, iou, *limits) for image in zip(scores, boxes)]
+        return [select(*image, threshold, iou, self.s) for image in zip(scores, boxes)]
 
 
 HEADS["retinanet"] = RetinaNet

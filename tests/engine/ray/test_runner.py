@@ -104,7 +104,7 @@ def test_too_few_resources(tmp_path, settings):
 
 
 def test_a_proxy_that_cannot_be_built_ends_the_search(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be built in a worker: FileNotFoundError: the data set"):
+    with pytest.raises(ConfigError, match=r"cannot be built in a worker on .*: FileNotFoundError: the data set"):
         run(tmp_path, no_proxy)
     assert set(states_of(read_run(tmp_path).trials)) == {TrialState.RUNNING}
 
@@ -176,6 +176,21 @@ def test_kill_and_interrupt_of_a_driver_with_its_own_ray(tmp_path, short_folder)
     trials = read_run(folder).trials
     assert decisions_of(trials) == decisions_of(whole.history.trials)
     assert [trial.reward for trial in trials] == [trial.reward for trial in whole.history.trials]
+
+
+def test_workers_start_from_a_python_whose_path_has_a_space(tmp_path, short_folder):
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("this Python is not one of a virtual environment, which the test makes a second way to")
+    python = tmp_path / "my venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    for name in ("lib", "pyvenv.cfg"):
+        (tmp_path / "my venv" / name).symlink_to(Path(sys.prefix) / name)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": short_folder}
+    command = [python, "-c", DRIVER.replace("samples=12", "samples=2"), tmp_path / "run"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert complete_count(tmp_path / "run") == 2
 
 
 def heed_interrupts() -> None:

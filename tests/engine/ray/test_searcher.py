@@ -72,10 +72,12 @@ def test_what_the_search_raises_is_kept_and_stops_tune(tmp_path):
     stopper = StopOnError(searcher)
     searcher.suggest("a")
     assert not stopper.stop_all()
-    searcher.on_trial_complete("a", {"no_proxy": "FileNotFoundError: no data."})
+    searcher.on_trial_complete("a", {"no_proxy": "on b: FileNotFoundError: no data."})
     assert stopper.stop_all()
     assert not stopper("a", {})
-    with pytest.raises(ConfigError, match=r"^the proxy cannot be built in a worker: FileNotFoundError: no data\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^the proxy cannot be built in a worker on b: FileNotFoundError: no data\.$"
+    ):
         raise searcher.error
 
 

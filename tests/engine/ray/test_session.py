@@ -8,20 +8,23 @@ import ray
 
 from nas.engine.ray import session
 from nas.engine.ray.session import RaySettings, ray_session, trial_resources
+from nas.machine.signals import exit_code, stop_signals
 from search_spaces.errors import ConfigError
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "right"),
     [
-        ("workers", 0, "at least 1, or null"),
+        ("workers", 0, "at least 1"),
+        ("workers", "x", "an integer"),
         ("cpus_per_trial", 0, "at least 1"),
-        ("gpus_per_trial", -0.5, "0 or more, or null"),
-        ("address", "somewhere", "host:port of a Ray cluster, or null"),
+        ("gpus_per_trial", -0.5, "at least 0"),
+        ("address", "somewhere", "host:port of a Ray cluster or null"),
+        ("address", 6379, "host:port of a Ray cluster or null"),
     ],
 )
-def test_settings_out_of_range(setting, value, right):
-    with pytest.raises(ConfigError, match=rf"^runner {setting} is {value!r}; it must be {right}\.$"):
+def test_settings_of_the_wrong_type_or_out_of_range(setting, value, right):
+    with pytest.raises(ConfigError, match=rf"^{setting} is {value!r}; it must be {right}\.$"):
         RaySettings(**{setting: value})
 
 
@@ -47,13 +50,56 @@ def test_too_few_resources_are_said_with_what_there_is(monkeypatch):
         trial_resources(RaySettings(cpus_per_trial=3))
 
 
+@pytest.mark.parametrize(
+    ("settings", "cores", "expected"),
+    [({}, 3, 3), ({"cpus_per_trial": 2}, 3, 3), ({"workers": 4}, 3, 4), ({"workers": 4, "cpus_per_trial": 2}, 3, 8)],
+)
+def test_ray_gets_the_cores_that_may_be_used_or_what_is_asked_for(monkeypatch, tmp_path, settings, cores, expected):
+    monkeypatch.setattr(session, "usable_processors", lambda: cores)
+    assert session._own(RaySettings(**settings), tmp_path)["num_cpus"] == expected
+
+
+@pytest.mark.parametrize(
+    ("executable", "quoted"),
+    [
+        ("/usr/bin/python3", None),
+        ("/home/me/my venv/bin/python", "'/home/me/my venv/bin/python'"),
+        ("/srv/a;b/bin/python", "'/srv/a;b/bin/python'"),
+        ("/srv/$x/bin/python", "'/srv/$x/bin/python'"),
+    ],
+)
+def test_the_path_of_python_is_quoted_for_the_shell_that_starts_workers(monkeypatch, executable, quoted):
+    monkeypatch.setattr("sys.executable", executable)
+    assert session._worker_environment().get("py_executable") == quoted
+
+
+def test_sigterm_while_ray_starts_is_an_interruption(monkeypatch):
+    def ending(**given):
+        raise SystemExit(15)
+
+    monkeypatch.setattr(ray, "init", ending)
+    with pytest.raises(KeyboardInterrupt), stop_signals(), ray_session(RaySettings()):
+        pass
+    assert exit_code() == 143
+
+
+def test_whatever_ray_raises_is_a_sentence_with_a_way_on(monkeypatch):
+    def failing(**given):
+        raise Exception("The node timed out.\nat line 3")
+
+    monkeypatch.setattr(ray, "init", failing)
+    said = r"^Ray on this machine cannot be used: Exception: The node timed out\. runner=serial needs no Ray\.$"
+    with pytest.raises(ConfigError, match=said), ray_session(RaySettings()):
+        pass
+
+
 def test_a_cluster_that_does_not_answer_is_said_to_and_the_environment_is_as_before(monkeypatch):
     monkeypatch.setattr(session, "CONNECT_SECONDS", 1.0)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         before = dict(os.environ)
-        said = f"^runner address {address} cannot be used: "
+        said = f"^runner.address {address} cannot be used: "
         with pytest.raises(ConfigError, match=said), ray_session(RaySettings(address=address)):
             pass
     assert dict(os.environ) == before

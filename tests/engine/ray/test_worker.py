@@ -9,6 +9,7 @@ import torch
 
 from nas.engine.ray.worker import Evaluation, evaluator
 from proxies.base import Measurement
+from search_spaces.errors import DataError
 from tests.engine.engine_support import ARCHITECTURE, DECISIONS, SPACE, Hashed, hashed_ap, no_proxy
 
 CONFIG = {"number": 0, "decisions": json.dumps(DECISIONS), "seed": 7}
@@ -45,7 +46,16 @@ def test_the_proxy_is_built_once_and_gets_the_seed_and_the_threads(tmp_path):
 
 def test_a_proxy_that_cannot_be_built_is_an_answer():
     answer = Evaluation(SPACE, no_proxy, 1)(CONFIG)
-    assert answer == {"no_proxy": "FileNotFoundError: the data set is not on this machine"}
+    assert answer == {"no_proxy": f"on {socket.gethostname()}: FileNotFoundError: the data set is not on this machine"}
+
+
+def test_a_data_set_that_the_node_does_not_have_is_an_answer():
+    class Elsewhere(Hashed):
+        def prepare(self):
+            raise DataError("data root /there is not a folder; set data.root.")
+
+    answer = Evaluation(SPACE, Elsewhere, 1)(CONFIG)
+    assert answer == {"no_proxy": f"on {socket.gethostname()}: data root /there is not a folder; set data.root."}
 
 
 def test_an_exception_of_the_proxy_passes_through():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ class Block(nn.Module, ABC):
 
     Attributes:
         expansion: output channels divided by the width that the block is built with.
+        numbers: constants of the unit by name, for those who compute it without this class.
         last: name of the layer whose output channels are the block's.
         level: feature level of the output.
         drop_rate: probability of dropping the residual branch of a sample in training (stochastic depth).
@@ -28,6 +29,7 @@ class Block(nn.Module, ABC):
 
     expansion: ClassVar[int] = 1
     last: ClassVar[str]
+    numbers: ClassVar[Mapping[str, float]] = {}
 
     def __init__(
         self, level: int, channels_in: int, width: int, scaling: Scaling, drop_rate: float = 0.0, stride: int = 1

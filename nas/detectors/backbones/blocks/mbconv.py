@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from search_spaces.vocabulary import BLOCK_TYPES
 
 EXPANSION = 6  # inner channels over input channels
 SQUEEZE_RATIO = 0.2
+HARD_SIGMOID_SLOPE = 0.16667  # TF Model Garden's constant, not 1/6
 
 
 class InvertedBottleneckBlock(Block):
@@ -29,6 +31,9 @@ class InvertedBottleneckBlock(Block):
 
     expansion = BLOCK_TYPES["mbconv"].expansion
     last = "project"
+    numbers = MappingProxyType(
+        {"inner_expansion": EXPANSION, "squeeze_ratio": SQUEEZE_RATIO, "hard_sigmoid_slope": HARD_SIGMOID_SLOPE}
+    )
 
     def _build(self, channels_in: int, width: int, scaling: Scaling, stride: int) -> None:
         level, wide = self.level, channels_in * EXPANSION
@@ -80,7 +85,7 @@ class SqueezeExcite(nn.Module):
 
 
 def _hard_sigmoid(x: Tensor) -> Tensor:
-    return F.relu6(x + 3) * 0.16667  # the constant of TF Model Garden, not 1/6
+    return F.relu6(x + 3) * HARD_SIGMOID_SLOPE
 
 
 GATES: Mapping[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "hard_sigmoid": _hard_sigmoid}
