@@ -1,22 +1,24 @@
-"""``python -m nas.compile arch=NAME|FILE``: the detector of an architecture, what it costs, and files of it."""
+"""``python -m nas.compile arch=NAME|FILE``: the detector of an architecture, what it costs, and files of it.
+
+PyTorch takes seconds to import, so each function imports what needs it, and help and ``--cfg`` come at once.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from nas.command_line import Config, run_command
 from nas.command_line.checks import check_format
 from nas.command_line.cost_table import cost_row, print_costs, print_files
-from nas.command_line.detector import make_detector, read_image_size
-from nas.detectors import PUBLISHED, DetectionSettings, Network, cost, optimise
-from nas.detectors.devices import find_device
-from nas.detectors.inference.compiling import compiling
-from nas.detectors.inference.latency import Latency, measure_latency
-from nas.detectors.sizes import Size
-from nas.export.files import write_files
 from search_spaces.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nas.detectors import Network
+    from nas.detectors.inference.latency import Latency
+    from nas.detectors.sizes import Size
 
 DEFAULT_SIZE = 640
 
@@ -38,6 +40,9 @@ def compile_architecture(config: Config) -> None:
 
 def list_published(config: Config) -> None:
     """Print the cost of every published detector, at ``image_size`` or else at the size it was published for."""
+    from nas.command_line.detector import make_detector, read_image_size
+    from nas.detectors import PUBLISHED, cost
+
     rows = []
     for name, published in PUBLISHED.items():
         detector = make_detector({**config, "arch": name}, with_values=False)
@@ -52,6 +57,9 @@ def list_published(config: Config) -> None:
 
 def compile_one(config: Config) -> None:
     """Print the cost of one detector, write its files and measure it, as far as that was asked for."""
+    from nas.command_line.detector import make_detector, read_image_size
+    from nas.detectors import cost
+
     table = config["format"] == "table"
     detector = make_detector(config, with_values=bool(config["out"] or config["measure"]))
     size = read_image_size(DEFAULT_SIZE if config["image_size"] is None else config["image_size"], detector)
@@ -60,6 +68,9 @@ def compile_one(config: Config) -> None:
     if table:
         print_costs([row])
     if config["out"] is not None:
+        from nas.detectors import DetectionSettings
+        from nas.export.files import write_files
+
         image = None if config["image"] is None else str(config["image"])
         settings = DetectionSettings(score_threshold=config["score_threshold"])
         row["files"] = write_files(detector, size, str(config["out"]), image, settings)
@@ -76,6 +87,11 @@ def compile_one(config: Config) -> None:
 
 def measure(detector: Network, size: Size, config: Config) -> Latency:
     """Latency and peak memory of the detector, or of its fast copy."""
+    from nas.detectors import optimise
+    from nas.detectors.devices import find_device
+    from nas.detectors.inference.compiling import compiling
+    from nas.detectors.inference.latency import measure_latency
+
     settings = {key: config[key] for key in ("batch", "precision", "device", "warmup", "runs", "postprocessing")}
     device = find_device(config["device"])
     if config["fast"]:

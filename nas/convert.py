@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nas.checkpoints import SOURCES, convert
 from nas.command_line import Config, run_command
-from nas.detectors import PUBLISHED, save_detector
+from nas.command_line.pasting import command_line
+from nas.words import one_line
 from search_spaces.errors import ConfigError
 
 NEEDED = ("source", "checkpoint", "arch", "out")
@@ -17,6 +17,9 @@ SHOWN = ("width", "alpha", "repeats", "endpoints", "head_channels", "head_depth"
 
 def run(config: Config) -> None:
     """Convert, write, and say what was read and what was taken on trust."""
+    from nas.checkpoints import SOURCES, convert
+    from nas.detectors import PUBLISHED, save_detector
+
     for key in NEEDED:
         if config[key] is None:
             example = "source=model_garden checkpoint=PATH arch=spinenet-49 out=weights.safetensors"
@@ -28,7 +31,7 @@ def run(config: Config) -> None:
     detector = convert(
         config["source"], str(config["checkpoint"]), config["arch"], config["head"], config["classes"], settings
     )
-    save_detector(detector, out, source=f"{config['source']}: {config['checkpoint']}")
+    save_detector(detector, out, source=one_line(f"{config['source']}: {config['checkpoint']}"))
     scaling = detector.scaling
     parameters = sum(parameter.numel() for parameter in detector.parameters())
     print(
@@ -45,7 +48,9 @@ def run(config: Config) -> None:
         f"bn_epsilon {scaling.bn_epsilon}; give them if they were others"
     )
     print(f"convention {scaling.convention}, {parameters:,} parameters")
-    print(f"written: {out}   (nas.load_detector({str(out)!r}), or python -m nas.compile weights={out} out=DIR)")
+    print(
+        f"written: {out}   (nas.load_detector({str(out)!r}), or {command_line('nas.compile', 'out=DIR', weights=out)})"
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from nas.command_line import Config, run_command
 from nas.command_line.parts import make_data
 from nas.datasets.quoting import shown_name
+from nas.words import said_when_slow
+
+log = logging.getLogger("nas.data")
 
 
 def describe(config: Config) -> None:
     """Print images, objects per class and object sizes of the training split."""
-    data = make_data(config, config["image_size"])
+    with said_when_slow(log, f"reading data set {config['data']['name']}"):
+        data = make_data(config, config["image_size"])
     objects = [data.objects(index) for index in range(len(data))]
     boxes, labels = (np.concatenate([getattr(one, name) for one in objects]) for name in ("boxes", "labels"))
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))

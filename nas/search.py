@@ -6,6 +6,7 @@ controller learns. The record, the best architecture, pictures and a report are 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -21,16 +22,18 @@ from nas.disk import replacing
 from nas.engine.loop import MakeProxy
 from nas.engine.older import current_config
 from nas.engine.progress import ProgressLine
-from nas.engine.provenance import collect_provenance
 from nas.engine.record import read_run
 from nas.engine.repair import read_repaired, repair_record
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
 from nas.reporting import write_outputs
+from nas.words import said_when_slow
 from proxies.base import Proxy
 from search_spaces.errors import ConfigError, NasError
 from search_spaces.settings import SettingError
+
+log = logging.getLogger("nas.search")
 
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
@@ -54,13 +57,15 @@ def search(config: Config) -> None:
     """
     settings = _search_settings(config)
     space = make_space(config)
-    controller = make_controller(config, space)
-    run_trials, folder = make_runner(config), _folder(config)
-    if config["repair"]:
-        warn(*repair_record(folder))
-    proxy = _make_proxy(config)()
+    with said_when_slow(log, "loading PyTorch and what else the search needs"):
+        controller = make_controller(config, space)
+        run_trials, folder = make_runner(config), _folder(config)
+        if config["repair"]:
+            warn(*repair_record(folder))
+        proxy = _make_proxy(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
-    proxy.prepare()
+    with said_when_slow(log, f"reading data set {config['data']['name']}"):
+        proxy.prepare()
     with _open_store(config, folder, proxy) as store:
         announce(config, space, folder)
         warn(*store.warnings, *warnings_of_age(config, store))
@@ -102,6 +107,8 @@ def _is_text(path: object) -> bool:
 
 def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
     """The record, created or opened."""
+    from nas.engine.provenance import collect_provenance  # imports PyTorch
+
     data = proxy.fingerprint()
     identity = {
         **{part: without_name(config[part]) for part in ("space", "controller", "proxy")},

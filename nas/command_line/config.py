@@ -28,8 +28,10 @@ from nas.command_line.part_files import (
     is_own_file,
     kinds_of,
     part_names,
+    parts,
     read_own_file,
 )
+from nas.command_line.paths import PATHS, check_paths, literal, path_argument
 from search_spaces.errors import ConfigError, first_line, suggestion
 
 Config = dict[str, Any]
@@ -62,6 +64,7 @@ def load_config(command: str, arguments: Sequence[str], earlier: Mapping[str, An
         check_key(override.key_or_group, override.value(), before, defaults)
     config = _compose(command, [*picks, *(str(override.input_line) for override in settings)])
     check_types(config, examples)
+    check_paths(config)
     named = {override.key_or_group.split(".")[0] for override in overrides}
     kept = {key: value for key, value in earlier.items() if key not in named and key not in defaults}
     return {**config, **kept}
@@ -90,10 +93,12 @@ def help_text(command: str) -> str:
 def _parse(argument: str) -> Override:
     if "=" not in argument or argument.startswith("-"):
         raise ConfigError(f"argument {argument!r} is not understood; give key=value, or --help for the keys.")
+    key, _, value = argument.partition("=")
     try:
-        override = OverridesParser.create().parse_override(argument)
+        override = OverridesParser.create().parse_override(
+            path_argument(argument) if key in PATHS or _names_own_file(key, value) else argument
+        )
     except HydraException:
-        key = argument.partition("=")[0]
         raise ConfigError(
             f"argument {argument!r} cannot be parsed; quote a value with special characters: '{key}=\"...\"'."
         ) from None
@@ -104,10 +109,14 @@ def _parse(argument: str) -> Override:
     return override
 
 
+def _names_own_file(key: str, value: str) -> bool:
+    return key in parts() and is_own_file(value.strip("'\" "))
+
+
 def _pick(part: str, override: Override | None, earlier: Mapping[str, Any] | None) -> str | None:
     """What tells Hydra which settings the part has; None leaves the command's default."""
     if override is None:
-        return None if earlier is None else _store(part, earlier)
+        return None if earlier is None else _store(part, literal(earlier))
     choice, names = override.value(), part_names(part)
     if is_own_file(choice):
         return _store(part, read_own_file(part, Path(str(choice)).expanduser()))

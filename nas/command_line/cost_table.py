@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nas.detectors import Cost, Network
-from nas.detectors.sizes import Size
+if TYPE_CHECKING:
+    from nas.detectors import Cost, Network
+    from nas.detectors.sizes import Size
 
 Row = dict[str, Any]
 

@@ -13,10 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from nas.command_line.paths import check_path, path_values
 from search_spaces.errors import ConfigError, first_line, suggestion
 from search_spaces.kinds import find
 from search_spaces.settings import as_yaml
@@ -87,10 +89,11 @@ def read_own_file(part: str, path: Path) -> Settings:
         ConfigError: there is no such file, it is no YAML file of settings, its kind is missing or unknown, or it has
             an unknown key. The sentence begins with the file.
     """
+    check_path(f"{part} file", str(path))
     where = f"{part} file {path}"
     if not path.exists():
         raise ConfigError(f"{where}: there is no such file; without one there are: {', '.join(part_names(part))}.")
-    settings = read_yaml(path, where)
+    settings = path_values(part, read_yaml(path, where), _as_written(path))
     kind = settings.get("kind")
     if kind is None:
         raise ConfigError(f"{where}: kind is missing; it says what is built: {', '.join(kinds_of(part))}.")
@@ -122,6 +125,12 @@ def read_yaml(path: Path, where: str) -> Settings:
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"{where}: it holds no settings; it must have lines of the form KEY: VALUE.")
     return {str(key): value for key, value in content.items()}
+
+
+def _as_written(path: Path) -> Settings:
+    """A file that :func:`read_yaml` has read, with every value as text."""
+    written: Settings = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return written
 
 
 @cache

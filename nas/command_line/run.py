@@ -6,21 +6,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from nas.command_line.config import Config, help_text, load_config, to_yaml
 from nas.machine.home import ensure_home
 from nas.machine.signals import exit_code, ignore_from_now_on, stop_signals
+from nas.words import log_lines, printable_output
 from search_spaces.errors import ConfigError, NasError
 
 BAD_INPUT = 2
 _CFG = "--cfg prints the configuration that the arguments give, as YAML, and nothing is run."
-
-
-def python_command() -> str:
-    """How the user can start this Python again from here: the path of a virtual environment's, or its name."""
-    path = Path(sys.executable)
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def run_command(
@@ -41,17 +35,16 @@ def run_command(
         The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C, 143 after SIGTERM
         and 129 after SIGHUP.
     """
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("nas").setLevel(logging.INFO)  # what long preparations say of themselves
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written
     ensure_home("spinenet-search")
-    try:
-        with stop_signals():
-            return _run(command, description, function, configure, sys.argv[1:])
-    except KeyboardInterrupt:
-        ignore_from_now_on()
-        _let_go_of_the_terminal()
-        return exit_code()
+    with printable_output(), log_lines():
+        try:
+            with stop_signals():
+                return _run(command, description, function, configure, sys.argv[1:])
+        except KeyboardInterrupt:
+            ignore_from_now_on()
+            _let_go_of_the_terminal()
+            return exit_code()
 
 
 def _run(
@@ -63,7 +56,7 @@ def _run(
 ) -> int:
     try:
         if any(argument in ("-h", "--help") for argument in arguments):
-            print(_help(command, description))
+            print(_help(command, description), flush=True)
             return 0
         only_print, overrides = _take_cfg(arguments)
         config = configure(command, overrides)
@@ -71,6 +64,7 @@ def _run(
             print(to_yaml(config), end="")
         else:
             function(config)
+        print(end="", flush=True)
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -11,6 +11,7 @@ from search_spaces.errors import RecordError
 from search_spaces.settings import SettingError, as_yaml, fits
 
 RUNS = Path("runs")
+LABEL_BYTES = 64
 LEFTOVERS = {".lock", f"{RECORD_NAME}.new", "ray.log"}  # of a search that ended before its record was there
 
 
@@ -19,7 +20,8 @@ def new_folder(run: object, *labels: str) -> Path:
 
     Args:
         run: the path of a folder, or None.
-        labels: what the parts of the search are called; characters that are awkward in a folder's name become ``-``.
+        labels: what the parts of the search are called; characters that are awkward in a folder's name become ``-``,
+            and long ones are cut.
 
     Raises:
         ConfigError: ``run`` is no path.
@@ -27,7 +29,7 @@ def new_folder(run: object, *labels: str) -> Path:
     """
     run = _as_text(run)
     if run is None:
-        name = "-".join([*(re.sub(r"[^\w.]+", "-", label) for label in labels), time.strftime("%Y%m%d-%H%M%S")])
+        name = "-".join([*map(_as_name, labels), time.strftime("%Y%m%d-%H%M%S")])
         folder, extra = RUNS / name, 1
         while folder.exists():
             folder, extra = RUNS / f"{name}-{extra}", extra + 1
@@ -61,8 +63,13 @@ def existing_folder(run: object) -> Path:
     return folder
 
 
+def _as_name(label: str) -> str:
+    """A label as a part of a folder's name, which has 255 bytes at most."""
+    return re.sub(r"[^\w.]+", "-", label).encode()[:LABEL_BYTES].decode(errors="ignore")
+
+
 def _as_text(run: object) -> str | None:
-    """The path of a folder; one that looks like a number, 20250101, arrives as a number."""
+    """The path of a folder; records of earlier versions have a number where it looks like one."""
     if run is None or isinstance(run, str):
         return run
     if fits(run, int):

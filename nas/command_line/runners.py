@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from nas.command_line.config import Config
 from nas.engine.loop import MakeProxy, run_serial
 from nas.engine.search import Search
@@ -58,6 +56,8 @@ def make_runner(config: Config) -> Runner:
 
 def serial_runner(settings: SerialSettings) -> Runner:
     """The serial loop; PyTorch's number of threads is set at once, so that what is recorded of the device is right."""
+    import torch
+
     torch.set_num_threads(settings.threads)
     return run_serial
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from nas.command_line.config import Config
-from nas.command_line.run import python_command
+from nas.command_line.pasting import command_line
 from nas.engine.events import SessionBegun
 from nas.engine.older import is_older
 from nas.engine.record import Run
@@ -27,7 +26,7 @@ def announce(config: Config, space: SearchSpace, folder: Path) -> None:
     print(
         f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
         f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
-        f"run folder {folder}; follow it with: {python_command()} -m nas.report run={shlex.quote(str(folder))}",
+        f"run folder {folder}; follow it with: {command_line('nas.report', run=folder)}",
         flush=True,
     )
 
@@ -51,7 +50,7 @@ def warn(*sentences: str) -> None:
 
 def say_interrupted(folder: Path) -> None:
     """How to go on: the settings of the search are in its record."""
-    again = shlex.join([python_command(), "-m", "nas.search", f"run={folder}", "resume=true"])
+    again = command_line("nas.search", "resume=true", run=folder)
     with suppress(OSError):  # the terminal may be closed
         print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
 
@@ -68,7 +67,7 @@ def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) -> 
     if summary.best is None:
         raise SearchError(_why_nothing(summary, folder))
     print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
-    print(f"next: {python_command()} -m nas.compile arch={shlex.quote(str(folder / 'best.json'))}")
+    print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
 
 
 def _why_nothing(summary: Summary, folder: Path) -> str:

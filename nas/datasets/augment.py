@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from nas.datasets.colour import IMAGENET_MEAN, IMAGENET_STD
 from nas.datasets.dataset import DetectionData, Objects
 from search_spaces.settings import not_above, positive, within
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-MEAN_COLOUR = tuple(round(255 * value) for value in IMAGENET_MEAN)
 MIN_BOX_SIDE = 1.0  # pixels; what is thinner after the jitter is dropped
 MASK_THRESHOLD = 0.5
 

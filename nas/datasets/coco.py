@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.datasets.augment import MEAN_COLOUR
 from nas.datasets.cache import CACHE_VERSION, FINGERPRINT_VERSION, open_cache, write_cache
 from nas.datasets.coco_check import CheckedFile, check, raise_faults
 from nas.datasets.coco_clean import Box
 from nas.datasets.coco_entries import Fault, ImageEntry
 from nas.datasets.coco_files import file_status
 from nas.datasets.coco_json import parse_json
+from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.masks import PackedMasks, pack_masks
 from nas.datasets.picture_size import Refused
 from nas.datasets.pixels import opened
@@ -29,12 +28,12 @@ from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
 from nas.machine.processors import usable_processors
+from nas.words import Countdown
 from search_spaces.errors import DataError
 from search_spaces.settings import one_of
 
 log = logging.getLogger(__name__)
 _BLOCK = 256
-_SECONDS_BETWEEN_LINES = 10.0
 _MANY = 50_000  # objects whose masks take some seconds
 
 
@@ -155,7 +154,7 @@ def _decode_all(
             return Fault("broken image", f"image {entry.id}: {error}")
 
     faults: list[Fault] = []
-    started = said = time.monotonic()
+    countdown = Countdown(log, f"decoding images of {folder}", len(entries))
     with ThreadPoolExecutor(usable_processors()) as pool:
         for first in range(0, len(entries), _BLOCK):
             for result in pool.map(attempt, entries[first : first + _BLOCK]):
@@ -163,11 +162,7 @@ def _decode_all(
                     faults.append(result)
                 else:
                     yield result
-            now, done = time.monotonic(), min(first + _BLOCK, len(entries))
-            if now - said > _SECONDS_BETWEEN_LINES:
-                said = now
-                left = (now - started) / done * (len(entries) - done)
-                log.info("decoding %s: %d of %d images, %.0f s left", folder, done, len(entries), left)
+            countdown.done(min(first + _BLOCK, len(entries)))
     raise_faults(file, faults)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import json
+import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,10 @@ from nas.datasets.cache import CACHE_VERSION, FINGERPRINT_VERSION, open_cache, w
 from nas.datasets.masks import encode_masks, pack_masks
 from nas.datasets.square import Annotations, SquareData
 from nas.datasets.stencils import SHAPES, cut_stencil
+from nas.words import Countdown
 from search_spaces.settings import at_least, not_above, within
+
+log = logging.getLogger(__name__)
 
 GENERATOR_VERSION = 1
 _PLACEMENT_TRIES = 8
@@ -103,12 +107,14 @@ def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path
 def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, key: str) -> SquareData:
     images, boxes, labels = [], [], []
     counts: list[bytes | None] = []
+    countdown = Countdown(log, f"drawing images of {image_size} px", settings.images)
     for index in range(settings.images):
         picture = generate(settings, index, image_size)
         images.append(picture.image)
         boxes.append(picture.boxes)
         labels.append(picture.labels)
         counts.extend(encode_masks(picture.masks))
+        countdown.done(index + 1)
     corners, masks = np.concatenate(boxes), pack_masks(counts)
     annotations = Annotations(
         boxes=corners,

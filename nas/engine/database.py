@@ -92,7 +92,7 @@ def connect(path: Path) -> sqlite3.Connection:
         RecordError: it cannot be opened.
     """
     with sentences(path):
-        uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+        uri = f"file:{quote(os.fsencode(path.absolute()))}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.text_factory = bytes
         connection.execute("PRAGMA synchronous=EXTRA")

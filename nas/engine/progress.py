@@ -12,7 +12,7 @@ from typing import TextIO
 
 from nas.engine.search import Search
 from nas.engine.trial import TrialRecord, TrialState
-from nas.words import duration
+from nas.words import duration, rewrite_line
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -95,11 +95,9 @@ class ProgressLine:
         started = search.history.sessions[session].started
         text = progress_text(search.history.trials, search.settings.samples, session, started, time.time())
         if self._terminal:
-            width = shutil.get_terminal_size().columns - 1
-            text = f"\r{text[:width]}\x1b[K"
+            rewrite_line(self._stream, text[: shutil.get_terminal_size().columns - 1])
         else:
-            text += "\n"
-        self._write(text)
+            self._write(f"{text}\n")
         self._printed = time.monotonic()
 
     def _write(self, text: str) -> None:

@@ -233,6 +233,12 @@ def _check_identity(folder: Path, events: Sequence[Event], identity: Json) -> No
             difference := _difference(current_identity(event.identity, wanted), wanted)
         ):
             key, there, here = difference
+            if key == "data.fingerprint":
+                raise RecordError(
+                    f"the data set is not the one that the search in {folder} was begun with (fingerprint {there}, "
+                    f"here {here}): its annotations or image files differ; give data.root of a copy of that data set, "
+                    "or another run=."
+                )
             raise RecordError(
                 f"run folder {folder} holds another search: its {key} is {there!r}, here it is {here!r}; "
                 "give the same settings or another run folder."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD
+from nas.datasets.colour import IMAGENET_MEAN, IMAGENET_STD
 from nas.detectors.detector import Network, in_evaluation
 from nas.detectors.weights import save_detector
 from nas.disk import replacing

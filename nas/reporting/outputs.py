@@ -11,7 +11,7 @@ from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
 from nas.reporting.page import write_report
 from nas.reporting.summary import Sample, best_sample, samples
-from nas.words import number
+from nas.words import number, one_line
 from search_spaces.architecture import dumps
 from search_spaces.drawing import draw
 
@@ -58,6 +58,6 @@ def _draw_best(best: Sample, folder: Path) -> Path:
         draw(
             best.architecture,
             temporary,
-            f"{folder.resolve().name}, trial {best.trial.number}: reward {number(best.reward)}",
+            f"{one_line(folder.resolve().name)}, trial {best.trial.number}: reward {number(best.reward)}",
         )
     return path

@@ -18,7 +18,7 @@ from nas.reporting.sentences import limits, metrics_sentences, state_sentence
 from nas.reporting.style import STYLE
 from nas.reporting.summary import Sample, Summary, cost_points, metric_series, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
-from nas.words import duration, moment, number, plural, short_count
+from nas.words import duration, moment, number, plural, printable, short_count
 from search_spaces.architecture import Architecture
 from search_spaces.drawing import draw
 
@@ -42,7 +42,7 @@ def write_report(run: Run, folder: str | Path) -> Path:
     """
     path = Path(folder) / "report.html"
     with replacing(path) as temporary:
-        temporary.write_text(render_report(run, Path(folder).resolve().name), encoding="utf-8")
+        temporary.write_text(printable(render_report(run, Path(folder).resolve().name)), encoding="utf-8")
     return path
 
 

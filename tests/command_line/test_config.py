@@ -90,7 +90,7 @@ def test_null_is_left_to_what_is_built():
         ("+extra=1", "not supported"),
         ("samples=1,2", "not supported"),
         ("samples", "give key=value"),
-        ("run=a=(", "cannot be parsed; quote a value"),
+        ("proxy.name=a=(", "cannot be parsed; quote a value"),
     ],
 )
 def test_a_bad_override_is_explained(argument, sentence):

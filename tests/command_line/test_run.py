@@ -1,7 +1,10 @@
 """How every command runs: help, --cfg, errors as one sentence, exit codes."""
 
+import io
+import logging
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -10,7 +13,6 @@ import yaml
 from nas.command_line import run_command
 from nas.command_line.config import load_config
 from nas.command_line.part_files import commands
-from nas.command_line.run import python_command
 from search_spaces.errors import SpaceError
 
 
@@ -120,9 +122,46 @@ def test_a_command_may_make_its_configuration_itself(run):
     assert yaml.safe_load(run("--cfg", "a=1", configure=configure)[1]) == {"command": "space", "arguments": ["a=1"]}
 
 
-def test_python_is_named_as_the_user_would(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
-    assert python_command() == os.path.join(".venv", "bin", "python")
-    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    assert python_command() == "/usr/bin/python3"
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_nothing_that_is_printed_fails_or_steers_the_terminal(run, monkeypatch, encoding):
+    """In the output, in a message, in what is logged and in an error."""
+    name = "caf\u00e9 \U0001f431 \udce9 \x1b[31mred"
+
+    def function(config):
+        print(name)
+        logging.getLogger("nas.datasets").info("log %s", name)
+        raise SpaceError(f"space {name}.")
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="strict") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setattr(sys, "argv", ["nas"])
+    assert run_command("space", "", function) == 2
+    mark = {"utf-8": "\ufffd"}.get(encoding, "?")
+    shown = {
+        "ascii": "caf? ? ? ?[31mred",
+        "latin-1": "caf\u00e9 ? ? ?[31mred",
+        "utf-8": f"caf\u00e9 \U0001f431 {mark} {mark}[31mred",
+    }[encoding]
+    for stream in (out, err):
+        stream.flush()
+    assert out.buffer.getvalue().decode(encoding) == f"{shown}\n"
+    assert err.buffer.getvalue().decode(encoding) == f"log {shown}\nerror: space {shown}.\n"
+
+
+def test_a_full_disk_under_the_output_is_said_in_a_sentence():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([sys.executable, "-m", "nas.space", "--cfg"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr == b"error: standard output cannot be written: No space left on device.\n"
+
+
+def test_messages_that_cannot_be_written_are_lost_and_that_is_all():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([sys.executable, "-m", "nas.space", "--nonsense"], stderr=full, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_command_runs_without_any_output():
+    code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-m', 'nas.space'])"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

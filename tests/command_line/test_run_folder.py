@@ -31,6 +31,12 @@ def test_labels_become_a_folder_s_name():
     assert re.fullmatch(r"runs/my-space-a-b-\d{8}-\d{6}", str(new_folder(None, "my space", "a/b")))
 
 
+def test_long_labels_are_cut():
+    folder = new_folder(None, "x" * 300, "\u732b" * 300, "\U0001f431 \udce9")
+    folder.mkdir(parents=True)
+    assert re.fullmatch(r"x{64}-\u732b{21}---\d{8}-\d{6}", folder.name)
+
+
 def test_two_new_folders_in_one_second_differ(monkeypatch):
     monkeypatch.setattr("time.strftime", lambda _: "20260101-000000")
     first = new_folder(None, "toy")

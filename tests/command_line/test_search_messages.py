@@ -24,7 +24,7 @@ def test_the_start_names_what_is_searched(capsys):
     said = capsys.readouterr().out
     assert f"space toy ({SPACE.size():.3g} decision sequences" in said
     assert "controller controller and proxy proxy for 12 samples" in said
-    assert "'my runs'" in said or "'run=my runs'" in said
+    assert """-m nas.report 'run="my runs"'""" in said
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nas.datasets.augment import MEAN_COLOUR
+from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.masks import encode_masks, pack_masks
 from nas.datasets.square import Annotations, SquareData
 

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.datasets.augment import MEAN_COLOUR, AugmentSettings, normalise, read_batch, read_images, to_device
+from nas.datasets.augment import AugmentSettings, normalise, read_batch, read_images, to_device
+from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.masks import Masks
 from nas.datasets.square import SquareData
 from search_spaces.errors import ConfigError

@@ -12,8 +12,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from nas.datasets import coco
-from nas.datasets.augment import MEAN_COLOUR
 from nas.datasets.coco import CocoSettings, open_coco
+from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import reserve
 from nas.datasets.registry import open_data
 from search_spaces.errors import ConfigError, DataError

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import search_spaces
-from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD
+from nas.datasets.colour import IMAGENET_MEAN, IMAGENET_STD
 from nas.detectors import CONVENTIONS, load_detector
 from nas.export import bundle
 from nas.export.bundle import HEADS, check_bundle, write_bundle

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.datasets.augment import IMAGENET_MEAN, IMAGENET_STD, normalise
+from nas.datasets.augment import normalise
+from nas.datasets.colour import IMAGENET_MEAN, IMAGENET_STD
 from nas.detectors import DetectionSettings
 from nas.export.files import read_image, write_files
 from search_spaces.errors import ConfigError

@@ -40,7 +40,7 @@ def test_a_data_set_of_one_s_own_bears_its_name_and_keeps_its_cache(run, tmp_pat
         (["data=coco"], "data.root is not set; it is the folder that holds the data set"),
         (["data=coco", "data.root=nowhere"], "data root nowhere is not a folder"),
         (["image_size=8"], "image_size is 8; it must be at least 16 and at most 4096"),
-        (["data.cache_dir=5"], "data.cache_dir is 5; it must be the path of a folder or null"),
+        (["data.cache_dir=[5]"], "data.cache_dir names a file or a folder"),
         (["data=coca"], "unknown data 'coca' (did you mean 'coco'?)"),
     ],
 )

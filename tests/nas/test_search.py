@@ -13,12 +13,15 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
+import torch
 import yaml
+from PIL import Image
 
 import search_spaces
 from nas import report, search
 from nas.command_line import run_command
 from nas.engine.record import TrialState, read_run
+from proxies import detection
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError
 
@@ -151,7 +154,9 @@ def test_a_run_of_an_earlier_version_asks_for_its_data(run_search, old_run):
     code, output = run_search("run=bccd", "resume=true")
     assert code == 2
     root = old_run.parent / "data" / "bccd"
-    assert output == f"error: data root {root} is not a folder; set data.root to the folder that holds the data set.\n"
+    assert output.splitlines()[-1] == (
+        f"error: data root {root} is not a folder; set data.root to the folder that holds the data set."
+    )
 
 
 def test_a_run_of_an_earlier_version_is_gone_on_with(run_search, old_run, monkeypatch):
@@ -172,6 +177,97 @@ def test_a_run_of_an_earlier_version_is_gone_on_with(run_search, old_run, monkey
     code, output = run_search("run=bccd", "resume=true", "runner=serial", "controller.clip=0.3")
     assert code == 2
     assert "its controller.clip is 0.2, here it is 0.3" in output
+
+
+@pytest.fixture
+def make_data_set(tmp_path):
+    """Makes a data set of drawn pictures with folders of unusual names; equal shades make equal data sets."""
+
+    def make(name: str, shade: int = 200) -> Path:
+        root = tmp_path / name
+        (root / "pictures").mkdir(parents=True)
+        images, annotations = [], []
+        for number in range(6):
+            Image.new("RGB", (48, 32), (number, shade, 0)).save(root / "pictures" / f"{number}.png")
+            images.append({"id": number, "file_name": f"{number}.png", "width": 48, "height": 32})
+            annotations.append(
+                {"id": number, "image_id": number, "category_id": 1, "bbox": [4, 4, 20, 16], "area": 320, "iscrowd": 0}
+            )
+        content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": f"shade {shade}"}]}
+        (root / "objects.json").write_text(json.dumps(content), encoding="utf-8")
+        return root
+
+    return make
+
+
+TINY = [
+    "data.train_images=pictures",
+    "data.train_annotations=objects.json",
+    *(f"proxy.{key}=2" for key in ("steps", "batch_size", "reserved_images", "eval_batch_size", "warmup_steps")),
+    "proxy.image_size=32",
+    "runner=serial",
+    "controller=random",
+]
+
+
+def test_resume_after_the_data_set_has_moved(run_search, make_data_set, tmp_path):
+    """What moved is all that must be said; every other recorded setting stays, and so does the fingerprint."""
+    old = make_data_set("old")
+    cache = f"data.cache_dir={tmp_path / 'cache'}"
+    code, output = run_search("data=coco", "data.root=old", cache, *TINY, "samples=1", "run=moved", "seed=3")
+    assert code == 0, output
+    old.rename(tmp_path / "2024_01")
+    detection._open_once.cache_clear()  # as in a new process
+    code, output = run_search("resume=true", "run=moved", "samples=2")
+    assert code == 2
+    assert f"data root {old} is not a folder; set data.root to the folder that holds the data set" in output
+    code, output = run_search("resume=true", "run=moved", "samples=2", "data.root=2024_01", "runner.threads=2")
+    assert code == 0, output
+    torch.set_num_threads(1)
+    first, second = (session.config for session in read_run(tmp_path / "moved").sessions)
+    changed = {
+        "samples": 2,
+        "resume": True,
+        "data": {**first["data"], "root": "2024_01"},
+        "runner": {**first["runner"], "threads": 2},
+    }
+    assert {**first, **changed} == second
+    code, output = run_search("resume=true", "run=moved", "samples=3", "data.root=2024_01")
+    assert read_run(tmp_path / "moved").sessions[2].config["runner"]["threads"] == 2, "what was said last stays"
+
+
+def test_another_data_set_is_refused_in_words(run_search, make_data_set, tmp_path):
+    make_data_set("one")
+    make_data_set("other", shade=100)
+    cache = f"data.cache_dir={tmp_path / 'cache'}"
+    assert run_search("data=coco", "data.root=one", cache, *TINY, "samples=1", "run=moved")[0] == 0
+    before = (tmp_path / "moved" / "record.db").read_bytes()
+    code, output = run_search("resume=true", "run=moved", "samples=2", "data.root=other")
+    assert code == 2
+    assert "error: the data set is not the one that the search in moved was begun with" in output
+    assert (tmp_path / "moved" / "record.db").read_bytes() == before
+    code, output = run_search("resume=true", "run=moved", "data.images=5")
+    assert (code, "unknown key 'data.images'" in output) == (2, True)
+
+
+def test_the_recorded_runner_s_settings_can_be_changed(run_search, found):
+    code, output = run_search("run=found", "resume=true", "--cfg", "runner=ray", "runner.workers=1")
+    assert yaml.safe_load(output)["runner"]["workers"] == 1
+    code, output = run_search("run=found", "resume=true", "runner.workers=1")
+    assert (code, "unknown key 'runner.workers'" in output) == (2, True), "the serial runner has none"
+
+
+@pytest.mark.parametrize(
+    "name", ["2024_01", "1e5", "true", "caf\u00e9", "with space", "a=b", "it's", "$x", "caf\udce9"]
+)
+def test_a_run_folder_has_the_name_that_was_typed_and_what_is_printed_can_be_pasted(run_search, tmp_path, name):
+    code, output = run_search(*FAST, "samples=1", f"run={name}")
+    assert code == 0, output
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
+    pasted = [line.partition(f"{start}: ")[2] for start in ("follow it with", "next") for line in output.splitlines()]
+    for command in filter(None, pasted):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_search_of_today_is_resumed_without_a_warning(run_search, found):
@@ -291,7 +387,7 @@ def wait_for_result(folder, process, timeout=60.0):
         (["samples=null"], "samples is null; it must be an integer"),
         (["failed_reward=abc"], "error: failed_reward is 'abc'; it must be a finite number or null"),
         (["failed_reward=nan"], "failed_reward is nan; it must be a finite number"),
-        (["run=[a]"], "run is ['a']; it must be the path of a folder"),
+        (["run=[a]"], "run names a file or a folder, and this value has characters"),
         (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
         (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),
         (["runner.kind=ray"], "choose with runner=NAME"),

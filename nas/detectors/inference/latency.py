@@ -137,7 +137,7 @@ def _reset_peak(device: torch.device) -> int | None:
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of the resident size
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # Linux: forget the peak of the resident size
         return _status("VmRSS")
     except OSError:
         return None
@@ -149,5 +149,5 @@ def _peak(device: torch.device) -> int:
 
 def _status(key: str) -> int:
     """A size in bytes from Linux' status file of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))

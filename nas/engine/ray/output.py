@@ -9,6 +9,8 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import TextIO
 
+from nas.words import printable_messages
+
 LOG_NAME = "ray.log"
 _STANDARD = (1, 2)  # the descriptors of standard output and standard error
 
@@ -26,7 +28,7 @@ def raw_lines_to(path: Path) -> Iterator[None]:
     try:
         for descriptor in _STANDARD:
             os.dup2(target, descriptor)
-        with _terminal(kept[1]) as terminal, redirect_stderr(terminal):
+        with _terminal(kept[1]) as terminal, redirect_stderr(printable_messages(terminal)):
             yield
     finally:
         for descriptor, original in zip(_STANDARD, kept):

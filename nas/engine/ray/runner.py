@@ -6,6 +6,7 @@ are temporary, since the record holds all that must be kept.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -26,7 +27,10 @@ from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
 from nas.machine.signals import undisturbed
 from nas.machine.temporary import default_place
+from nas.words import plural
 from search_spaces.errors import SearchError
+
+log = logging.getLogger(__name__)
 
 STORAGE_PREFIX = ".ray-"
 
@@ -51,6 +55,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     """
     if search.stop_reason is not None:
         return
+    log.info("starting Ray on this machine" if settings.address is None else f"connecting to Ray at {settings.address}")
     with (
         raw_lines_to(search.folder / LOG_NAME),
         ray_session(settings),
@@ -58,6 +63,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     ):
         resources, workers = trial_resources(settings)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
+        log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
         searcher = SearchOfTune(search)
         with _sentence():
             tune.run(
