@@ -19,3 +19,10 @@ def same_signals():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def heard_signals(same_signals):
+    """What nohup or a shell's background job has made this process deaf to reaches it and its children in the test."""
+    for number in STOPPING:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -98,6 +98,7 @@ def test_errors_of_the_function(run):
         run(function=raising(ZeroDivisionError()))
 
 
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_command_with_its_exit_code_and_no_second_one_disturbs(run, number, code):
     def function(config):

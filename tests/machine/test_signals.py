@@ -21,11 +21,8 @@ from nas.machine.signals import (
 
 
 @pytest.fixture(autouse=True)
-def same_handlers():
-    before = {number: signal.getsignal(number) for number in STOPPING}
+def none_received(heard_signals):
     yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
     signals._received.clear()
 
 

@@ -328,6 +328,7 @@ def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given,
     assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)
 
 
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("runner", ["serial", "ray"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_search_with_the_command_to_go_on(tmp_path, runner, number, code):
