@@ -40,11 +40,12 @@ def run_command(
     with printable_output(), log_lines():
         try:
             with stop_signals():
-                return _run(command, description, function, configure, sys.argv[1:])
+                code = _run(command, description, function, configure, sys.argv[1:])
         except KeyboardInterrupt:
             ignore_from_now_on()
-            _let_go_of_the_terminal()
-            return exit_code()
+            code = exit_code()
+    _let_go_of_the_terminal()
+    return code
 
 
 def _run(
@@ -74,10 +75,11 @@ def _run(
 
 
 def _let_go_of_the_terminal() -> None:
-    """After a SIGHUP there may be none to write to, and Python would end with another exit code for that."""
+    """There may be none to write to any more, and Python would end with another exit code for that."""
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 

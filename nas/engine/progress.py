@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -95,7 +96,7 @@ class ProgressLine:
         started = search.history.sessions[session].started
         text = progress_text(search.history.trials, search.settings.samples, session, started, time.time())
         if self._terminal:
-            rewrite_line(self._stream, text[: shutil.get_terminal_size().columns - 1])
+            rewrite_line(self._stream, text[: _columns(self._stream) - 1])
         else:
             self._write(f"{text}\n")
         self._printed = time.monotonic()
@@ -105,3 +106,10 @@ class ProgressLine:
         with suppress(OSError):
             self._stream.write(text)
             self._stream.flush()
+
+
+def _columns(terminal: TextIO) -> int:
+    """The width of the terminal that is written to; a runner may have put a file in the place of standard output."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(terminal.fileno()).columns or shutil.get_terminal_size().columns
+    return shutil.get_terminal_size().columns

@@ -6,6 +6,7 @@ or an escape sequence in a name is replaced by a mark; everything that is printe
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -57,7 +58,7 @@ class PrintableStream:
 
         Raises:
             FileError: it cannot be written, and must arrive.
-            BrokenPipeError: nobody reads on.
+            BrokenPipeError: nobody reads on, and it must arrive.
         """
         self.write_raw(printable(text, self._stream.encoding))
         return len(text)
@@ -81,20 +82,21 @@ class PrintableStream:
     def _failures(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:
-            raise
         except OSError as error:
+            if self._must_arrive and isinstance(error, BrokenPipeError):
+                raise
             if self._must_arrive:
                 raise FileError(f"{self._name} cannot be written: {error.strerror}.") from None
 
 
 @contextmanager
 def printable_output() -> Iterator[None]:
-    """Within the block, standard output and standard error are printable streams, where there are any."""
-    output: Any = sys.stdout and PrintableStream(sys.stdout, "standard output", must_arrive=True)
-    messages: Any = sys.stderr and printable_messages(sys.stderr)
-    with redirect_stdout(output), redirect_stderr(messages):
-        yield
+    """Within the block, standard output and standard error are printable streams; what was closed takes all and shows
+    nothing."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        output: Any = PrintableStream(sys.stdout or nowhere, "standard output", must_arrive=True)
+        with redirect_stdout(output), redirect_stderr(printable_messages(sys.stderr or nowhere)):
+            yield
 
 
 def printable_messages(stream: TextIO) -> TextIO:

@@ -163,6 +163,24 @@ def test_messages_that_cannot_be_written_are_lost_and_that_is_all():
     assert (done.returncode, done.stdout) == (2, b"")
 
 
+@pytest.mark.parametrize(("argument", "code"), [("--nonsense", 2), ("--cfg", 0)])
+def test_a_reader_of_messages_that_has_gone_ends_nothing(argument, code):
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = (
+        "import logging, sys; from nas.command_line import run_command\n"
+        "from nas.command_line.config import load_config\n"
+        "def configure(command, arguments):\n"
+        "    logging.getLogger('nas').warning('a message')\n"
+        "    return load_config(command, arguments)\n"
+        "sys.exit(run_command('space', '', print, configure))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, argument], stdout=subprocess.PIPE, stderr=writer)
+    os.close(writer)
+    assert done.returncode == code
+    assert (b"space:" in done.stdout) == (code == 0)
+
+
 def test_a_command_runs_without_any_output():
     code = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-m', 'nas.space'])"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

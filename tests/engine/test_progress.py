@@ -1,8 +1,14 @@
 """The line that says how a search is going."""
 
+import fcntl
 import io
+import os
+import shutil
+import struct
+import termios
 
 from nas.engine import ProgressLine, TrialState, progress_text, run_serial
+from nas.engine.progress import _columns
 from tests.engine.engine_support import Hashed, Scripted, distinct, record_of, start
 
 
@@ -66,3 +72,11 @@ def test_a_file_gets_few_plain_lines(tmp_path):
     assert len(stream.getvalue().splitlines()) == 1
     assert stream.getvalue().startswith("3/3 | best AP")
     assert "\r" not in stream.getvalue()
+
+
+def test_a_line_is_as_wide_as_the_terminal_that_it_is_written_to():
+    ours, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    with os.fdopen(ours, "rb"), os.fdopen(terminal, "w") as stream:
+        assert _columns(stream) == 50
+    assert _columns(io.StringIO()) == shutil.get_terminal_size().columns

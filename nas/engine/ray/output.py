@@ -21,34 +21,53 @@ def raw_lines_to(path: Path) -> Iterator[None]:
 
     Lines are lost where the file cannot be written.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(descriptor) for descriptor in _STANDARD]
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    kept = {descriptor: copy for descriptor in _STANDARD if (copy := _copy(descriptor)) is not None}
     target = _open(path)
     try:
-        for descriptor in _STANDARD:
+        for descriptor in kept:
             os.dup2(target, descriptor)
-        with _terminal(kept[1]) as terminal, redirect_stderr(printable_messages(terminal)):
+        with _messages_to(kept.get(2)):
             yield
     finally:
-        for descriptor, original in zip(_STANDARD, kept):
+        for descriptor, original in kept.items():
             os.dup2(original, descriptor)
             os.close(original)
         os.close(target)
         _remove_if_empty(path)
 
 
+def _copy(descriptor: int) -> int | None:
+    """A second descriptor of the same file; None where it is closed."""
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return None
+
+
 @contextmanager
-def _terminal(descriptor: int) -> Iterator[TextIO]:
-    """What stands for ``sys.stderr``: written to line by line, also where it can no longer be written to."""
+def _messages_to(descriptor: int | None) -> Iterator[None]:
+    """In the block, ``sys.stderr`` writes to the descriptor, line by line; one that leads elsewhere is left alone."""
+    if descriptor is None or not _is_standard_error(sys.stderr):
+        yield
+        return
     stream = os.fdopen(
         descriptor, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, newline="", closefd=False
     )
     try:
-        yield stream
+        with redirect_stderr(printable_messages(stream)):
+            yield
     finally:
         with suppress(OSError):
             stream.close()
+
+
+def _is_standard_error(stream: TextIO | None) -> bool:
+    with suppress(OSError, ValueError):
+        return stream is not None and stream.fileno() == 2
+    return False
 
 
 def _open(path: Path) -> int:

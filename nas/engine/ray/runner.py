@@ -21,12 +21,12 @@ from nas.engine.database import sentences
 from nas.engine.loop import MakeProxy, describe
 from nas.engine.ray.output import LOG_NAME, raw_lines_to
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
-from nas.engine.ray.session import RaySettings, ray_session, trial_resources
+from nas.engine.ray.session import LONGEST_PLACE, RaySettings, ray_session, trial_resources
 from nas.engine.ray.worker import evaluator
 from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
 from nas.machine.signals import undisturbed
-from nas.machine.temporary import default_place
+from nas.machine.temporary import temporary_folder
 from nas.words import plural
 from search_spaces.errors import SearchError
 
@@ -65,7 +65,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
         searcher = SearchOfTune(search)
-        with _sentence():
+        with _sentence(searcher, storage):
             tune.run(
                 evaluator(search.space, make_proxy, settings.cpus_per_trial),
                 name="search",
@@ -87,15 +87,15 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
 
 
 @contextmanager
-def _sentence() -> Iterator[None]:
-    """Tune writes small files of its own, and passes on what happens then."""
+def _sentence(searcher: SearchOfTune, storage: Path) -> Iterator[None]:
+    """Tune writes small files of its own, and passes on what happens then; the search's own error goes first."""
     try:
         yield
     except Exception as error:  # of many types
-        full = f" (Ray's files lie in {default_place()}, or where TMPDIR says)" if isinstance(error, OSError) else ""
-        raise SearchError(
-            f"Ray Tune has stopped: {describe(error)}{full}; nothing evaluated is lost, resume=true goes on."
-        ) from None
+        if searcher.error is not None:
+            raise searcher.error from None
+        place = f" (Tune's files are in {storage.parent}, Ray's in TMPDIR)" if isinstance(error, OSError) else ""
+        raise SearchError(f"Ray Tune has stopped: {describe(error)}{place}; nothing evaluated is lost.") from None
 
 
 def _trial_name(trial: TuneTrial) -> str:
@@ -104,9 +104,16 @@ def _trial_name(trial: TuneTrial) -> str:
 
 @contextmanager
 def _storage(folder: Path) -> Iterator[Path]:
-    """A temporary folder for Tune in the run folder; what a killed search left there is removed."""
+    """A temporary folder for Tune in the run folder; what a killed search left there is removed.
+
+    Tune takes no path that is not UTF-8: for such a run folder its files are where Ray's are.
+    """
     for left in folder.glob(f"{STORAGE_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
+    if not _is_utf_8(folder.absolute()):
+        with temporary_folder("tune-", LONGEST_PLACE) as storage:
+            yield storage
+        return
     with sentences(folder / RECORD_NAME):
         storage = Path(tempfile.mkdtemp(prefix=STORAGE_PREFIX, dir=folder.absolute()))
     try:
@@ -114,3 +121,11 @@ def _storage(folder: Path) -> Iterator[Path]:
     finally:
         with undisturbed():
             shutil.rmtree(storage, ignore_errors=True)
+
+
+def _is_utf_8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,12 +9,14 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
 
 from nas.engine import TrialState, read_run, run_serial
 from nas.engine.ray import RaySettings, run_ray
+from nas.engine.ray.runner import _sentence, _storage
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError, SearchError
 from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
@@ -128,9 +130,25 @@ def test_what_tune_raises_is_a_sentence(tmp_path, monkeypatch):
 
     monkeypatch.setattr("nas.engine.ray.runner.tune.run", full)
     with pytest.raises(
-        SearchError, match=r"No space left on device \(Ray's files lie in .*\); nothing evaluated is lost"
+        SearchError, match=r"No space left on device \(Tune's files are in .*\); nothing evaluated is lost"
     ):
         run(tmp_path)
+
+
+def test_the_search_s_own_error_goes_before_tune_s():
+    searcher = SimpleNamespace(error=RecordError("the record cannot be written."))
+    with pytest.raises(RecordError, match="the record cannot be written"), _sentence(searcher, Path("found/.ray-x")):
+        raise OSError(28, "No space left on device")
+
+
+def test_tune_s_files_are_elsewhere_where_it_cannot_take_the_run_folder(tmp_path):
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    for given, inside in ((tmp_path, True), (folder, False)):
+        with _storage(given) as storage:
+            assert (storage.parent == given) == inside
+            str(storage).encode()
+        assert not storage.exists()
 
 
 def test_a_search_that_is_over_needs_no_ray(tmp_path, monkeypatch):
@@ -145,8 +163,10 @@ DRIVER = """
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from tests.engine.engine_support import Hashed, end, start
 from nas.engine.ray import RaySettings, run_ray
+from nas.engine.ray.runner import _sentence, _storage
 search = start(Path(sys.argv[1]), samples=12)
 run_ray(search, partial(Hashed, delay=0.4), RaySettings(workers=1))
 end(search)
