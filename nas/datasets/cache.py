@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -23,7 +24,7 @@ CACHE_VERSION = 3
 FINGERPRINT_VERSION = 1
 """Part of every data set's fingerprint, which records keep; it stays when only the layout of the cache changes."""
 
-_IMAGES, _ANNOTATIONS = "images.npy", "annotations.npz"
+_IMAGES, _ANNOTATIONS, _REMARKS = "images.npy", "annotations.npz", "remarks.json"
 _ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
 _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
 
@@ -44,15 +45,20 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
-        return SquareData(images, _read_annotations(folder), key)
+        return SquareData(images, _read_annotations(folder), key, remarks=_read_remarks(folder))
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
 
 
 def write_cache(
-    cache_dir: Path, key: str, image_size: int, images: Iterable[NDArray[np.uint8]], annotations: Annotations
+    cache_dir: Path,
+    key: str,
+    image_size: int,
+    images: Iterable[NDArray[np.uint8]],
+    annotations: Annotations,
+    remarks: Sequence[str] = (),
 ) -> SquareData:
-    """Store images [3, S, S] one by one under ``key``, and open the result.
+    """Store images [3, S, S] one by one under ``key``, with what is to be said of them, and open the result.
 
     The folder is published in one step, see :func:`nas.disk.publishing`.
 
@@ -66,6 +72,8 @@ def write_cache(
             _check_free_space(cache_dir, count * 3 * image_size**2)
             _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
             _write_annotations(partial, annotations)
+            if remarks:
+                (partial / _REMARKS).write_text(json.dumps(remarks), encoding="ascii")
     except OSError as error:
         raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.") from None
     data = open_cache(cache_dir, key)
@@ -99,6 +107,16 @@ def _read_annotations(folder: Path) -> Annotations:
     masks = _read_masks(folder, _MASKS)
     original_masks = _read_masks(folder, _ORIGINAL_MASKS) or masks  # stored once where the two are the same
     return Annotations(class_names=names, masks=masks, original_masks=original_masks, **fields)
+
+
+def _read_remarks(folder: Path) -> tuple[str, ...]:
+    file = folder / _REMARKS
+    if not file.exists():
+        return ()
+    remarks = json.loads(file.read_text(encoding="ascii"))
+    if not isinstance(remarks, list) or not all(isinstance(remark, str) for remark in remarks):
+        raise ValueError(f"its {_REMARKS} is no list of sentences")
+    return tuple(remarks)
 
 
 def _write_masks(folder: Path, name: str, packed: PackedMasks) -> None:

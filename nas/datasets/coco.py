@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
 from nas.machine.processors import usable_processors
-from nas.words import Countdown
+from nas.words import Countdown, plural
 from search_spaces.errors import DataError
 from search_spaces.settings import one_of
 
@@ -77,6 +77,8 @@ class CocoSettings:
 def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
     """The split with images of ``image_size``, from the cache, which is made when it is not there.
 
+    What was cleaned and what may be meant otherwise is said each time.
+
     Raises:
         DataError: something is missing or wrong (see :mod:`nas.datasets.coco_check`), or the cache cannot be written.
     """
@@ -89,16 +91,35 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
     identity, key = fingerprints(content, folder, raw, image_size)
     data = open_cache(cache_dir, key)
     if data is not None:
+        _say(file, data.remarks)
         return replace(data, fingerprint=identity, source=str(file))
     checked = check(file, folder, raw)
     images = _decode_all(file, folder, checked.images, image_size)
     if checked.broken:
-        for _ in images:  # nothing is kept: every picture is tried, so that all broken ones are named at once
-            pass
-    for remark in (*checked.remarks, *(f"{count} {clause}" for clause, count in checked.cleaned.items())):
-        log.warning("data set %s: %s.", shown_name(file), remark)
-    data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size))
+        _name_broken(file, checked.broken, images)
+    remarks = (*checked.remarks, *(f"{count} {clause}" for clause, count in checked.cleaned.items()))
+    _say(file, remarks)
+    data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size), remarks)
     return replace(data, fingerprint=identity, source=str(file))
+
+
+def _say(file: Path, remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        log.warning("data set %s: %s.", shown_name(file), remark)
+
+
+def _name_broken(file: Path, broken: tuple[ImageEntry, ...], images: Iterable[NDArray[np.uint8]]) -> NoReturn:
+    """Try every picture and keep none, so that all broken ones are named at once.
+
+    Raises:
+        DataError: always; where every picture can be decoded by now, it says so.
+    """
+    for _ in images:
+        pass
+    raise DataError(
+        f"data set {shown_name(file)}: {plural(len(broken), 'picture')} could not be read a moment ago "
+        f"({shown_name(broken[0].file_name)} first); try again."
+    )
 
 
 def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: int) -> tuple[str, str]:

@@ -42,7 +42,7 @@ class CheckedFile:
         class_names: K names, the first is label 1's.
         cleaned: what was cleaned, as a clause -> how many.
         remarks: sentences, without their full stop, about what may be meant otherwise and what was made of it.
-        broken: whether a picture cannot be read or has another size than its entry; decoding it says which.
+        broken: the pictures that cannot be read or have another size than their entry; decoding them says which.
     """
 
     images: tuple[ImageEntry, ...]
@@ -50,7 +50,7 @@ class CheckedFile:
     class_names: tuple[str, ...]
     cleaned: Mapping[str, int]
     remarks: tuple[str, ...] = ()
-    broken: bool = False
+    broken: tuple[ImageEntry, ...] = ()
 
 
 def check(path: Path, image_folder: Path, raw: Mapping[str, Any]) -> CheckedFile:
@@ -72,8 +72,9 @@ def check(path: Path, image_folder: Path, raw: Mapping[str, Any]) -> CheckedFile
     raise_faults(path, faults)
     names = {row["id"]: row["name"] for row in categories}
     class_names = tuple(names[key] for key in sorted(names))
-    if any(not _agree(image, headers.get(image.id)) for image in images.values()):
-        return CheckedFile(tuple(images.values()), (), class_names, {}, broken=True)
+    broken = tuple(image for image in images.values() if not _agree(image, headers.get(image.id)))
+    if broken:
+        return CheckedFile(tuple(images.values()), (), class_names, {}, broken=broken)
     cleaned: Counter[str] = Counter()
     boxes = tuple(clean_boxes(annotations, images, labels, cleaned))
     if all(box.crowd for box in boxes):

@@ -42,21 +42,22 @@ def _names_alike(categories: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _fractions(annotations: Sequence[Mapping[str, Any]], images: Mapping[int, ImageEntry]) -> Iterator[str]:
-    """Boxes that end within the first pixel of a picture that has more than one."""
-    found = [row for row in annotations if _within_a_pixel(row["bbox"]) and _has_more(images[row["image_id"]])]
+    """Boxes of numbers from 0 to 1 in a picture of more than one pixel, whichever four numbers they are meant as."""
+    found = [row for row in annotations if _from_0_to_1(row["bbox"]) and _has_more(images[row["image_id"]])]
     if found:
         first = found[0]
         count = "all boxes" if len(found) == len(annotations) else f"{len(found):,} of {len(annotations):,} boxes"
         yield (
-            f"{count} lie within the first pixel of their picture, for example annotation {first['id']} with bbox "
-            f"{shown_value(first['bbox'])}; if they are fractions of its width and height, multiply them, since COCO's "
-            f"boxes are in pixels"
+            f"{count} consist of numbers from 0 to 1, for example annotation {first['id']} with bbox "
+            f"{shown_value(first['bbox'])}; if they are fractions of the picture's width and height, multiply them, "
+            f"since COCO's boxes are x, y, width and height in pixels"
         )
 
 
-def _within_a_pixel(bbox: Sequence[float]) -> bool:
+def _from_0_to_1(bbox: Sequence[float]) -> bool:
+    """Also where the last two numbers are another corner; an empty box is a placeholder and says nothing."""
     x, y, width, height = bbox
-    return x >= 0 and y >= 0 and x + width <= 1 and y + height <= 1
+    return 0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1
 
 
 def _has_more(image: ImageEntry) -> bool:

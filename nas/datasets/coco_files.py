@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,9 @@ from nas.datasets.masks import Size
 from nas.datasets.pixels import opened
 from nas.datasets.quoting import shown_name
 from nas.machine.processors import usable_processors
+from nas.words import Countdown
+
+log = logging.getLogger(__name__)
 
 FileId = tuple[object, ...]
 
@@ -75,9 +79,15 @@ def _both(one: ImageEntry, other: ImageEntry) -> str:
 def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Header]:
     """Image id -> header; a file that cannot be read is left out, and named when it is decoded."""
     images = tuple(images)
+    headers: dict[int, Header] = {}
+    countdown = Countdown(log, f"reading image headers of {folder}", len(images))
     with ThreadPoolExecutor(usable_processors()) as pool:
-        headers = pool.map(lambda image: _read_header(folder / image.file_name), images)
-        return {image.id: header for image, header in zip(images, headers) if header is not None}
+        read = pool.map(lambda image: _read_header(folder / image.file_name), images)
+        for count, (image, header) in enumerate(zip(images, read), start=1):
+            if header is not None:
+                headers[image.id] = header
+            countdown.done(count)
+    return headers
 
 
 def _read_header(path: Path) -> Header | None:

@@ -57,12 +57,14 @@ class SquareData(DetectionData):
         images: [N, 3, S, S] uint8, usually memory-mapped and read-only.
         annotations: the objects of the N images.
         fingerprint, source: see :class:`DetectionData`.
+        remarks: sentences, without their full stop, about what was made of the data set when it was read.
     """
 
     images: NDArray[np.uint8]
     annotations: Annotations
     fingerprint: str
     source: str = "in memory"
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.annotations.sizes):

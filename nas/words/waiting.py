@@ -39,7 +39,7 @@ def log_lines() -> Iterator[None]:
 
 @contextmanager
 def said_when_slow(log: logging.Logger, what: str) -> Iterator[None]:
-    """Log what is being done in the block, for example ``"loading PyTorch"``, unless that takes less than a second."""
+    """Log what is being done in the block, for example ``"loading PyTorch"``, unless it is over in two seconds."""
     timer = threading.Timer(SECONDS_BEFORE_A_LINE, log.info, [what])
     timer.daemon = True
     timer.start()
@@ -52,7 +52,7 @@ def said_when_slow(log: logging.Logger, what: str) -> Iterator[None]:
 class Countdown:
     """Logs how far a long preparation is: ``"decoding images: 1,024 of 118,287, 350 a second, 6 min left"``.
 
-    There is a line after a second, and from then on one every few seconds; none where it is over before.
+    There is a line after two seconds, and from then on one every few seconds; none where it is over before.
     """
 
     def __init__(self, log: logging.Logger, what: str, total: int) -> None:

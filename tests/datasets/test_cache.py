@@ -33,6 +33,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read.class_names == ("a", "ünï")
     assert read.fingerprint == "key"
     assert read.objects(0).masks is None
+    assert read.remarks == ()
+
+
+def test_remarks_are_kept(tmp_path: Path) -> None:
+    remarks = ("1 bøx was clipped", "2 categories are called 'cat'")
+    for data in (write_cache(tmp_path, "key", 8, pictures(5), annotations(5), remarks), open_cache(tmp_path, "key")):
+        assert data is not None
+        assert data.remarks == remarks
 
 
 def test_masks_are_kept_and_stay_on_the_disk(tmp_path: Path) -> None:
@@ -86,10 +94,12 @@ def test_a_file_in_the_way_of_the_folder(tmp_path: Path) -> None:
         write_cache(tmp_path / "cache", "key", 8, pictures(5), annotations(5))
 
 
-@pytest.mark.parametrize("name", ["images.npy", "annotations.npz", "masks.npy", "original_masks_offsets.npy"])
+@pytest.mark.parametrize(
+    "name", ["images.npy", "annotations.npz", "remarks.json", "masks.npy", "original_masks_offsets.npy"]
+)
 @pytest.mark.parametrize("size", [0, 100])
 def test_damage_is_said(tmp_path: Path, name: str, size: int) -> None:
-    write_cache(tmp_path, "key", 8, pictures(5), annotations(5, masks=True))
+    write_cache(tmp_path, "key", 8, pictures(5), annotations(5, masks=True), ("one remark",))
     os.truncate(tmp_path / "key" / name, size)
     with pytest.raises(DataError, match=r"key is damaged.*delete it"):
         open_cache(tmp_path, "key")

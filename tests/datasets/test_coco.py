@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from nas.datasets import coco
+from nas.datasets import coco, coco_check
 from nas.datasets.coco import CocoSettings, open_coco
 from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import reserve
@@ -168,6 +168,39 @@ def test_deep_pictures_are_neither_black_nor_white(tmp_path: Path, caplog: pytes
     for index in range(4):
         np.testing.assert_array_equal(data.images[index, 0, :20], GREY)
     assert "4 pictures have more than 8 bits a channel (mode I" in caplog.text
+
+
+def test_a_set_that_is_opened_again_is_warned_of_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    given = content()
+    for category in given["categories"]:
+        category["name"] = "cat"
+    given["annotations"][0]["bbox"] = [0.1, 0.1, 0.5, 0.5]
+    given["annotations"][1].update(area=9000)
+    given["annotations"][2]["bbox"] = [30, 10, 20, 20]
+    settings = write(tmp_path / "set", given)
+    Image.new("RGB", (40, 20)).save(tmp_path / "set" / "train2017" / "0.png", exif=exif(3))
+    (tmp_path / "set" / "train2017" / "1.png").write_bytes(png16(np.zeros((20, 40), dtype=np.uint16)))
+    said = []
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            open_coco(settings, 40, tmp_path / "cache")
+        said.append(caplog.messages)
+    assert said[0] == said[1]
+    for words in ("EXIF orientation", "more than 8 bits", "are called 'cat'", "from 0 to 1", "area", "over the edge"):
+        assert sum(words in sentence for sentence in said[0]) == 1, words
+
+
+def test_headers_that_cannot_be_read_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = write(tmp_path / "set", content())
+    with monkeypatch.context() as patch:
+        patch.setattr(coco_check, "read_headers", lambda *_: {})
+        with pytest.raises(
+            DataError, match=r"2017\.json: 4 pictures could not be .* ago \(0\.png first\); try again\.$"
+        ):
+            open_coco(settings, 64, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*"))
+    assert len(open_coco(settings, 64, tmp_path / "cache")) == 4
 
 
 def test_a_large_picture_is_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

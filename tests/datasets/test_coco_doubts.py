@@ -42,16 +42,16 @@ def test_many_pairs_of_names_are_cut_off() -> None:
     assert sentences[-1] == "5 more names are shared by several categories"
 
 
-@pytest.mark.parametrize("box", [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [0, 0, 0, 0.5]])
+@pytest.mark.parametrize("box", [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [0.4, 0.4, 0.8, 0.8]])
 def test_boxes_as_fractions(box: list[float]) -> None:
-    assert said(boxes=[box])[0].startswith("all boxes lie within the first pixel of their picture, for example annot")
+    assert said(boxes=[box])[0].startswith("all boxes consist of numbers from 0 to 1, for example annotation")
     mixed = said(boxes=[[2, 3, 10, 10], box, [1, 1, 5, 5]])
-    assert mixed[0].startswith("1 of 3 boxes lie within the first pixel")
+    assert mixed[0].startswith("1 of 3 boxes consist of numbers from 0 to 1")
     assert "annotation 101 with bbox" in mixed[0]
 
 
-@pytest.mark.parametrize("box", [[0.9, 0.9, 0.5, 0.5], [1, 1, 0.5, 0.5], [0, 0, 1, 2]])
-def test_other_small_boxes_are_no_fractions(box: list[float]) -> None:
+@pytest.mark.parametrize("box", [[0, 0, 0, 0], [0, 0, 0, 0.5], [0, 0, 1, 2], [-0.1, 0, 0.5, 0.5]])
+def test_placeholders_and_other_small_boxes_are_no_fractions(box: list[float]) -> None:
     assert said(boxes=[box]) == []
 
 

@@ -1,5 +1,6 @@
 """Picture files: there once, under whatever spelling; their headers."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from nas.datasets.coco_entries import Fault, ImageEntry
 from nas.datasets.coco_files import file_faults, file_status, read_headers
+from nas.words import waiting
 from tests.datasets.picture_support import GREY, exif, png16
 
 
@@ -87,6 +89,15 @@ def test_a_name_that_is_not_utf_8_is_a_name(folder: Path) -> None:
         pytest.skip("this disk takes names in UTF-8 alone")
     assert faults(folder, "caf\udce9.png") == []
     assert file_status(folder / "caf\udce9.png") is not None
+
+
+def test_reading_many_headers_is_said(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SECONDS_BEFORE_A_LINE", 0.0)
+    with caplog.at_level(logging.INFO, "nas"):
+        read_headers(folder, [ImageEntry(n, "a.png", 4, 3) for n in range(3)])
+    assert caplog.messages[0].startswith(f"reading image headers of {folder}: 1 of 3, ")
 
 
 def test_headers(folder: Path) -> None:
