@@ -38,7 +38,7 @@ def warnings_of_age(config: Config, store: Store) -> tuple[str, ...]:
         return ()
     return (
         f"the search in {store.folder} was begun by an earlier version; its later trials are trained on another order "
-        "of images than its earlier ones.",
+        "of images than its earlier ones, and on other pixels where pictures have EXIF tags or more than 8 bits.",
     )
 
 
