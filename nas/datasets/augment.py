@@ -137,7 +137,7 @@ def _target(
     if jitter is not None:
         boxes = _move_boxes(boxes, jitter, size)
         seen = np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1))
-        objects, boxes = objects[seen], boxes[seen]
+        objects, boxes = objects.select(seen), boxes[seen]
     target = {"boxes": torch.tensor(boxes), "labels": torch.tensor(objects.labels)}  # copies: the data set stays as is
     if masks:
         target["masks"] = _read_masks(objects, flipped, size)

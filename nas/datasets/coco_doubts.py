@@ -72,5 +72,5 @@ def _deep(headers: Iterable[Header]) -> Iterator[str]:
         verb = "has" if modes.total() == 1 else "have"
         yield (
             f"{count} {verb} more than 8 bits a channel (mode {', '.join(sorted(modes))}); their values were brought "
-            f"to 0 to 255 by the range of each file"
+            f"to 0 to 255 by the depth, or the range, of each file"
         )

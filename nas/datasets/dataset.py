@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ PAPER_RESERVED_IMAGES = 7392
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objects:
-    """The objects of one image.
+    """The objects of one image; ``boxes, labels = objects`` unpacks what most callers want, and so do indices 0 and 1.
 
     Attributes:
         boxes: [n, 4] float32, x1 y1 x2 y2 in pixels.
@@ -36,7 +37,11 @@ class Objects:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, selection: Selection) -> Objects:
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """0 for boxes, 1 for labels."""
+        return (self.boxes, self.labels)[index]
+
+    def select(self, selection: Selection) -> Objects:
         """Some of the objects."""
         masks = None if self.masks is None else self.masks[selection]
         return Objects(
@@ -45,7 +50,7 @@ class Objects:
 
     def trainable(self) -> Objects:
         """The objects to train on: all but crowd regions."""
-        return self[~self.crowd] if self.crowd.any() else self
+        return self.select(~self.crowd) if self.crowd.any() else self
 
     def have_masks(self) -> bool:
         """Whether each of the objects has a mask."""

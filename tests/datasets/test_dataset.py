@@ -12,11 +12,18 @@ from tests.datasets.square_support import blank_data
 
 def test_objects_are_selected_with_all_they_have() -> None:
     objects = blank_data(1, per_image=3, masks=True).objects(0)
-    some = objects[np.asarray([False, True, True])]
+    some = objects.select(np.asarray([False, True, True]))
     assert len(some) == len(some.boxes) == len(some.areas) == len(some.crowd) == 2
     assert some.masks is not None
     assert some.masks.decode().shape == (2, 8, 8)
-    assert len(objects[slice(0, 1)]) == 1
+    assert len(objects.select(slice(0, 1))) == 1
+
+
+def test_objects_unpack_into_boxes_and_labels() -> None:
+    objects = blank_data(1, per_image=3).objects(0)
+    boxes, labels = objects
+    assert boxes is objects.boxes is objects[0]
+    assert labels is objects.labels is objects[1]
 
 
 def test_crowd_regions_are_not_trained_on() -> None:
