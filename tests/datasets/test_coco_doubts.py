@@ -61,7 +61,7 @@ def test_a_picture_of_one_pixel_has_boxes_of_one_pixel() -> None:
 
 def test_deep_pictures() -> None:
     assert said(modes=("F", "", "I;16", "F")) == [
-        "3 pictures have more than 8 bits a channel (mode F, I;16); their values were brought to 0 to 255 by the range "
-        "of each file"
+        "3 pictures have more than 8 bits a channel (mode F, I;16); their values were brought to 0 to 255 by the "
+        "depth, or the range, of each file"
     ]
     assert said(modes=("F", ""))[0].startswith("1 picture has more")
