@@ -11,6 +11,7 @@ import torch
 from nas.machine.signals import STOPPING
 
 torch.set_num_threads(1)
+pytest.register_assert_rewrite("tests.checkpoints.parity_fixtures")  # its checks tell what differs, as tests do
 
 
 @pytest.fixture(autouse=True)

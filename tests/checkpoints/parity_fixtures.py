@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 import search_spaces
 from nas.checkpoints.convert import SOURCES, convert_arrays
 from nas.detectors import Detector
+from nas.detectors.parts import Role
 from search_spaces.architecture import SCHEMA_VERSION, Architecture
 
 FOLDER = Path(__file__).parent / "fixtures"
@@ -90,3 +92,21 @@ def load(name: str) -> Fixture:
 def converted(name: str) -> Detector:
     """The detector of a fixture; do not change it."""
     return load(name).convert()
+
+
+def every_role_has_a_key_of_its_own(name: str, keys: Callable[..., Mapping[Role, str]]) -> None:
+    """Check a source's ``keys`` on the fixture: one of its keys for every role, and none is left over."""
+    fixture = load(name)
+    roles = [role for role, _ in converted(name).roles()]
+    found = keys(fixture.weights, fixture.architecture, fixture.head, fixture.settings["repeats"], roles)
+    assert sorted(found.values()) == sorted(fixture.weights)
+    assert list(found) == roles
+
+
+def structure_is_that_of_the_detector(name: str, structure: Callable[..., Mapping[str, Any]]) -> None:
+    """Check a source's ``structure`` on the fixture."""
+    fixture, scaling = load(name), converted(name).scaling
+    found = structure(fixture.weights, fixture.architecture, fixture.head)
+    assert found == {field: getattr(scaling, field) for field in found}
+    assert found.keys() >= {"repeats", "head_depth", "separable"}
+    assert ("rpn_depth" in found) == (fixture.head == "mask_rcnn")

@@ -12,27 +12,24 @@ from nas.checkpoints.convert import SOURCES
 from nas.checkpoints.model_garden import SUFFIX, is_training_state, keys, structure
 from nas.detectors.parts import Role
 from search_spaces.errors import ConfigError
-from tests.checkpoints.parity_fixtures import NAMES, converted, load
+from tests.checkpoints.parity_fixtures import (
+    NAMES,
+    every_role_has_a_key_of_its_own,
+    load,
+    structure_is_that_of_the_detector,
+)
 
 OWN = [name for name in NAMES if not name.startswith("tpu")]
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_every_role_has_a_key_of_its_own_in_a_real_checkpoint(name: str) -> None:
-    fixture = load(name)
-    roles = [role for role, _ in converted(name).roles()]
-    found = keys(fixture.weights, fixture.architecture, fixture.head, fixture.settings["repeats"], roles)
-    assert sorted(found.values()) == sorted(fixture.weights)
-    assert list(found) == roles
+    every_role_has_a_key_of_its_own(name, keys)
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_structure_of_a_real_checkpoint(name: str) -> None:
-    fixture, scaling = load(name), converted(name).scaling
-    found = structure(fixture.weights, fixture.architecture, fixture.head)
-    assert found == {field: getattr(scaling, field) for field in found}
-    assert found.keys() >= {"repeats", "head_depth", "separable"}
-    assert ("rpn_depth" in found) == (fixture.head == "mask_rcnn")
+    structure_is_that_of_the_detector(name, structure)
 
 
 @pytest.mark.parametrize(
