@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def file_status(path: Path) -> os.stat_result | None:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return status if os.path.isfile(path) else None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def file_faults(folder: Path, images: Iterable[ImageEntry]) -> Iterator[Fault]:

@@ -61,8 +61,10 @@ def rasterise_square(shape: Shape, size: Size, side: int) -> bytes:
     """
     scale = side / max(size)
     counts = _resized(shape, size, scale, side)
+    if coco_mask.area({"size": [side, side], "counts": counts}):
+        return counts
     middle = _middle(shape, size)
-    if middle is None or coco_mask.area({"size": [side, side], "counts": counts}):
+    if middle is None:
         return counts
     square = np.zeros((1, side, side), dtype=np.bool_)
     row, column = (min(int(place * scale), side - 1) for place in middle)
