@@ -9,17 +9,16 @@ from nas.command_line.run_folder import existing_folder
 from nas.engine.record import read_run
 from nas.engine.repair import repair_record
 from nas.reporting import write_outputs
+from nas.words import warn
 
 
 def report(config: Config) -> None:
     """Write the outputs of a run folder from its record and print their paths."""
     folder = existing_folder(config["run"])
     if config["repair"]:
-        for sentence in repair_record(folder):
-            print(f"warning: {sentence}", file=sys.stderr)
+        warn(*repair_record(folder))
     run = read_run(folder)
-    for warning in run.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    warn(*run.warnings)
     for path in write_outputs(run, folder):
         print(path)
 

@@ -17,7 +17,7 @@ from nas.command_line.config import load_config, to_yaml
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner
-from nas.command_line.search_messages import announce, conclude, say_interrupted, warn, warnings_of_age
+from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
 from nas.engine.older import current_config
@@ -28,7 +28,7 @@ from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
 from nas.reporting import write_outputs
-from nas.words import said_when_slow
+from nas.words import said_when_slow, warn
 from proxies.base import Proxy
 from search_spaces.errors import ConfigError, NasError
 from search_spaces.settings import SettingError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -35,7 +34,6 @@ def run_command(
         The exit code: 0; 2 after bad input, with one sentence on standard error; 130 after Ctrl-C, 143 after SIGTERM
         and 129 after SIGHUP.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where the home folder cannot be written
     ensure_home("spinenet-search")
     with printable_output(), log_lines():
         try:

@@ -42,12 +42,6 @@ def warnings_of_age(config: Config, store: Store) -> tuple[str, ...]:
     )
 
 
-def warn(*sentences: str) -> None:
-    """Each warning, on a line of its own."""
-    for sentence in sentences:
-        print(f"warning: {sentence}", file=sys.stderr)
-
-
 def say_interrupted(folder: Path) -> None:
     """How to go on: the settings of the search are in its record."""
     again = command_line("nas.search", "resume=true", run=folder)

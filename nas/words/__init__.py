@@ -4,7 +4,7 @@ There is one wording for every command and report.
 """
 
 from nas.words.numbers import number, plural, short_count
-from nas.words.terminal import one_line, printable, printable_messages, printable_output, rewrite_line
+from nas.words.terminal import one_line, printable, printable_messages, printable_output, rewrite_line, warn
 from nas.words.times import duration, moment
 from nas.words.waiting import Countdown, log_lines, said_when_slow
 
@@ -22,4 +22,5 @@ __all__ = [
     "rewrite_line",
     "said_when_slow",
     "short_count",
+    "warn",
 ]

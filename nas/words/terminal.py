@@ -104,6 +104,12 @@ def printable_messages(stream: TextIO) -> TextIO:
     return cast(TextIO, PrintableStream(stream, "standard error", must_arrive=False))
 
 
+def warn(*sentences: str) -> None:
+    """Each warning, on a line of its own on standard error."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)
+
+
 def rewrite_line(stream: TextIO | PrintableStream, text: str) -> None:
     """Put a text in the place of a terminal's current line."""
     line = f"\r{printable(text, stream.encoding)}\x1b[K"

@@ -77,10 +77,10 @@ def kill_at_a_random_moment(folder: Path, given: dict[str, str], rng: random.Ran
     """Start or resume, wait for 0 to 6 new results and a moment more, kill; what the record held then."""
     results = rng.randint(0, MOST_RESULTS)
     pause = rng.uniform(0, PAUSE if results else STARTING)
-    due = count(folder, TrialState.COMPLETE) + results
+    wanted = count(folder, TrialState.COMPLETE) + results
     started = time.monotonic()
     with ended(start(folder, given)) as driver:
-        while count(folder, TrialState.COMPLETE) < due and driver.poll() is None:
+        while count(folder, TrialState.COMPLETE) < wanted and driver.poll() is None:
             time.sleep(0.05)
         time.sleep(pause)
         if driver.poll() is not None:
@@ -103,7 +103,7 @@ def problems(whole: Run, killed: Run, samples: int) -> list[str]:
     found = []
     evaluated = [trial for trial in killed.trials if trial.state is TrialState.COMPLETE]
     if len(evaluated) != samples or len({trial.fingerprint for trial in evaluated}) != samples:
-        found.append(f"{len(evaluated)} samples are evaluated, {samples} are due, each once.")
+        found.append(f"{len(evaluated)} samples are evaluated, {samples} must be, each once.")
     if any(trial.state is TrialState.RUNNING for trial in killed.trials):
         found.append("a trial is still running.")
     for there, here in zip(whole.trials, killed.trials):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nas.command_line.search_messages import announce, conclude, say_interrupted, warn, warnings_of_age
+from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
 from nas.engine.events import SessionBegun
 from nas.engine.trial import TrialState
 from search_spaces.errors import SearchError
@@ -35,11 +35,6 @@ def test_an_older_beginning_is_warned_of_where_images_are_trained_on(proxy, conf
     config = {**NEW, "proxy": {"kind": proxy}}
     sentences = warnings_of_age(config, store_of(*configs))
     assert [sentence.startswith("the search in runs/one was begun") for sentence in sentences] == [True] * warned
-
-
-def test_each_warning_is_a_line(capsys):
-    warn("one thing.", "another.")
-    assert capsys.readouterr().err == "warning: one thing.\nwarning: another.\n"
 
 
 def test_an_interruption_says_how_to_go_on(capsys):

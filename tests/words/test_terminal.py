@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nas.words import one_line, printable, printable_output, rewrite_line
+from nas.words import one_line, printable, printable_output, rewrite_line, warn
 from nas.words.terminal import MARK, PrintableStream
 from search_spaces.errors import FileError
 
@@ -123,3 +123,8 @@ def test_a_line_is_rewritten_by_escape_sequences_of_ours_alone():
     plain = io.StringIO()
     rewrite_line(plain, "5/20")
     assert plain.getvalue() == "\r5/20\x1b[K"
+
+
+def test_each_warning_is_a_line(capsys):
+    warn("one thing.", "another.")
+    assert capsys.readouterr().err == "warning: one thing.\nwarning: another.\n"
