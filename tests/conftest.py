@@ -1,5 +1,7 @@
 """One torch thread: the tests' networks are too small to gain from more, and other processes get the other cores.
 
+Property tests draw the same examples in every run, so that a suite that has passed passes again;
+``pytest --hypothesis-profile=default`` draws new ones.
 A command that is interrupted ignores signals until its process ends; the process of the tests goes on.
 """
 
@@ -7,10 +9,13 @@ import signal
 
 import pytest
 import torch
+from hypothesis import settings
 
 from nas.machine.signals import STOPPING
 
 torch.set_num_threads(1)
+settings.register_profile("same_examples", derandomize=True)
+settings.load_profile("same_examples")
 pytest.register_assert_rewrite("tests.checkpoints.parity_fixtures")  # its checks tell what differs, as tests do
 
 
