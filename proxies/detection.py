@@ -7,25 +7,26 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 
 from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
-from nas.detectors import build_detector, cost, keep_freed_memory
+from nas.detectors import Network, build_detector, cost, keep_freed_memory
 from nas.detectors.backbones import FAMILIES
 from nas.detectors.devices import device_name, find_device
 from nas.evaluation import evaluate
 from nas.training.input import batches
-from nas.training.loop import train
+from nas.training.loop import mean_of_last, train
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
+from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
 from search_spaces.errors import first_line
-from search_spaces.settings import at_least
+from search_spaces.settings import at_least, boolean
 from search_spaces.vocabulary import SPINENET
 
 
@@ -39,6 +40,8 @@ class ProxySettings(Recipe):
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
         device: as in :func:`nas.detectors.devices.find_device`.
+        compare_statistics: whether AP is also measured before the statistics of batch normalisation are estimated anew;
+            it is then the metric ``ap_running_statistics``.
     """
 
     data: Mapping[str, Any] = field(default_factory=lambda: {"kind": "synthetic"})
@@ -46,10 +49,12 @@ class ProxySettings(Recipe):
     reserved_images: int | None = None
     reserve_seed: int = 0
     device: str = "auto"
+    compare_statistics: bool = False
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
         at_least("reserve_seed", self.reserve_seed, 0)
+        boolean("compare_statistics", self.compare_statistics)
 
 
 class DetectionProxy(Proxy):
@@ -119,13 +124,25 @@ class DetectionProxy(Proxy):
             outcome.diverged = True
             outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
             return
+        outcome.metrics["train_loss"] = mean_of_last(result.losses)
         with outcome.timed("evaluate"):
-            outcome.metrics = evaluate(detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
+            self._evaluate(outcome, detector, data, split)
         if not 0 <= (ap := outcome.metrics["ap"]) <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
             outcome.error = (
                 f"AP could not be measured: the evaluation gave {ap:g} for the {len(split.reserved)} reserved images, "
                 f"as it does when none of their objects counts"
             )
+
+    def _evaluate(self, outcome: _Outcome, detector: Network, data: DetectionData, split: Split) -> None:
+        recipe = self.settings
+        measured = partial(evaluate, detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
+        if recipe.compare_statistics:
+            outcome.metrics["ap_running_statistics"] = measured()["ap"]
+        images, batch_size = recipe.statistics_images, recipe.statistics_batch_size
+        estimate_statistics(
+            detector, image_batches(data, split.train, images, batch_size, recipe.order_seed, self.device)
+        )
+        outcome.metrics.update(measured())
 
     def open(self) -> tuple[DetectionData, Split]:
         """The data set and its reserved images; opened once per process, however many trials it runs."""
@@ -147,7 +164,7 @@ class _Outcome:
     phase: str = ""
     params: int = 0
     multiply_adds: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     diverged: bool = False
     error: str | None = None

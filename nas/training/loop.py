@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,3 +52,9 @@ def train(
     if average is not None:
         network.load_state_dict(average.module.state_dict())
     return TrainingResult(values, diverged=not all(map(math.isfinite, values)))
+
+
+def mean_of_last(losses: Sequence[float], share: float = 0.1) -> float:
+    """The mean of the last ``share`` of the losses, of one at least; lower is better."""
+    last = losses[-max(1, round(share * len(losses))) :]
+    return sum(last) / len(last)

@@ -51,7 +51,7 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert one.ap == one.metrics["ap"] == two.ap
     assert one.ap is not None
     assert 0 <= one.ap <= 1
-    assert set(one.metrics) == set(METRICS)
+    assert set(one.metrics) == {*METRICS, "train_loss"}
     assert set(one.seconds) == {"build", "train", "evaluate"}
     assert one.params > 0
     assert one.multiply_adds > 0
@@ -60,6 +60,14 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert one.device == "cpu"
     assert one.worker == "", "the engine names the worker"
     assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_statistics_are_estimated_anew_and_compared(cache: Path) -> None:
+    running = tiny_proxy(cache, steps=40).evaluate(ARCHITECTURE, seed=3)
+    both = tiny_proxy(cache, steps=40, statistics_images=8, compare_statistics=True).evaluate(ARCHITECTURE, seed=3)
+    assert both.metrics["ap_running_statistics"] == running.ap
+    assert [both.metrics[name] for name in METRICS] != [running.metrics[name] for name in METRICS]
+    assert both.metrics["train_loss"] == running.metrics["train_loss"]
 
 
 def test_a_loss_that_is_not_finite_is_a_measurement(cache: Path) -> None:
