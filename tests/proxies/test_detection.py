@@ -63,8 +63,9 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
 
 
 def test_statistics_are_estimated_anew_and_compared(cache: Path) -> None:
-    running = tiny_proxy(cache, steps=40).evaluate(ARCHITECTURE, seed=3)
-    both = tiny_proxy(cache, steps=40, statistics_images=8, compare_statistics=True).evaluate(ARCHITECTURE, seed=3)
+    learning = {"steps": 60, "learning_rate": 0.01, "optimiser": {"kind": "adamw", "clip_norm": 1.0}}
+    running = tiny_proxy(cache, **learning).evaluate(ARCHITECTURE, seed=3)
+    both = tiny_proxy(cache, **learning, statistics_images=8, compare_statistics=True).evaluate(ARCHITECTURE, seed=3)
     assert both.metrics["ap_running_statistics"] == running.ap
     assert [both.metrics[name] for name in METRICS] != [running.metrics[name] for name in METRICS]
     assert both.metrics["train_loss"] == running.metrics["train_loss"]
