@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("search_spaces",),
-    ("nas.words", "nas.disk", "nas.machine"),
+    ("nas.words", "nas.disk", "nas.machine", "nas.statistics"),
     ("controllers", "nas.detectors", "nas.datasets"),
     ("nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"),
     ("proxies",),
