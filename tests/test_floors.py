@@ -15,6 +15,7 @@ FLOORS = (
     ("nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"),
     ("proxies",),
     ("nas.engine",),
+    ("nas.studies",),
     ("nas.reporting",),
     ("nas.command_line",),
     ("nas",),
