@@ -39,8 +39,8 @@ def flat_weights(network: nn.Module) -> Iterator[FlatWeights]:
     """Let the network's weights, gradients and statistics be views of flat ones; afterwards they are its own again.
 
     The network computes the same as before, with the same state dictionary. A backward pass adds to the flat gradients:
-    set them to zero, not to None. The gradient of a weight that no loss reaches is zero, so weight decay acts on it. All
-    tensors must have one type and be on one device.
+    set them to zero, not to None. The gradient of a weight that no loss reaches is zero, so weight decay acts on it.
+    All tensors must have one type and be on one device.
     """
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     kernels = [parameter for parameter in trained if parameter.ndim > 1]
