@@ -53,7 +53,7 @@ def main() -> None:
         "geometric_mean_of_ratios": round(float(np.exp(np.mean(np.log(ratios)))), 3),
         "rows": rows,
         "torch": torch.__version__,
-        "command": "python results/step_speed/measure.py OLD",
+        "command": f"python results/step_speed/measure.py OLD --rounds {arguments.rounds}",
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
