@@ -37,7 +37,9 @@ class Measurement:
         metrics: further numbers by name, for example COCO's twelve.
         params: trainable parameters of the evaluated detector.
         multiply_adds: multiply-adds of one image of ``budget.image_size``.
-        seconds: wall time by phase: ``build``, ``train``, ``evaluate``.
+        seconds: wall time by phase, in which no second counts twice: ``build``, ``data`` (waiting for images, in all other
+            phases), ``train``, ``statistics`` (of batch norm, estimated anew), ``evaluate``. Records of earlier versions
+            have no ``data``: it is in the others.
         budget: what was spent.
         diverged: whether training met a loss that is not finite.
         error: why there is no AP, as a sentence; None when there is one.

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from nas.datasets.augment import read_images
 from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
 from nas.detectors import Network, build_detector, cost, keep_freed_memory
@@ -28,6 +29,8 @@ from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
 from search_spaces.errors import first_line
 from search_spaces.settings import at_least, boolean
 from search_spaces.vocabulary import SPINENET
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class DetectionProxy(Proxy):
                 self.device,
                 masks=detector.needs_masks,
             )
-            result = train(detector, stream, recipe.schedule_for(len(split.train)), recipe.optimiser)
+            result = train(detector, outcome.reading(stream), recipe.schedule_for(len(split.train)), recipe.optimiser)
         if result.diverged:
             outcome.diverged = True
             outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
@@ -135,13 +138,17 @@ class DetectionProxy(Proxy):
 
     def _evaluate(self, outcome: _Outcome, detector: Network, data: DetectionData, split: Split) -> None:
         recipe = self.settings
-        measured = partial(evaluate, detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
+        read = outcome.timed("data")(read_images)
+        measured = partial(
+            evaluate, detector, data, split.reserved, recipe.eval_batch_size, recipe.detection, read=read
+        )
         if recipe.compare_statistics:
             outcome.metrics["ap_running_statistics"] = measured()["ap"]
         images, batch_size = recipe.statistics_images, recipe.statistics_batch_size
-        estimate_statistics(
-            detector, image_batches(data, split.train, images, batch_size, recipe.order_seed, self.device)
-        )
+        if images:
+            with outcome.timed("statistics"):
+                stream = image_batches(data, split.train, images, batch_size, recipe.order_seed, self.device)
+                estimate_statistics(detector, outcome.reading(stream))
         outcome.metrics.update(measured())
 
     def open(self) -> tuple[DetectionData, Split]:
@@ -171,12 +178,24 @@ class _Outcome:
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        self.phase = phase
-        started = time.perf_counter()
+        """Add the block's time to a phase; what a phase within the block takes is added to that one alone."""
+        outer, self.phase = self.phase, phase
+        started, inner = time.perf_counter(), sum(self.seconds.values())
         try:
             yield
+            self.phase = outer
         finally:
-            self.seconds[phase] = time.perf_counter() - started
+            within = sum(self.seconds.values()) - inner
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started - within
+
+    def reading(self, source: Iterator[Read]) -> Iterator[Read]:
+        """The same batches; the time for which each is waited for is that of phase ``data``."""
+        while True:
+            with self.timed("data"):
+                batch = next(source, None)
+            if batch is None:
+                return
+            yield batch
 
     def measurement(self, device: torch.device) -> Measurement:
         return Measurement(

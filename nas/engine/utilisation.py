@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord
 
-BUSY_PHASES = ("train", "evaluate")
+BUSY_PHASES = ("data", "train", "statistics", "evaluate")
+"""Training and evaluation with their reading, which records of earlier versions do not tell apart."""
 
 
 def busy_share(run: Run) -> float | None:
-    """Share of their wall time that warm workers spent in training and evaluation, in [0, 1]; None while unknown.
+    """Share of their wall time that warm workers spent in training and evaluation, reading included; in [0, 1].
 
     A worker is warm from the moment when its first result of a session was recorded until its last one was. All that
     lies between counts as wall time: waiting for the driver, building the detector, trials without a result. The
-    phases are those that the proxy measured (``Measurement.seconds``).
+    phases are those that the proxy measured (``Measurement.seconds``). None while it is unknown.
     """
     workers: dict[tuple[int, str], list[TrialRecord]] = defaultdict(list)
     for trial in run.trials:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ MASK_PREFIX = "mask_"
 MASK_THRESHOLD = 0.5
 _PASTED_AT_ONCE = 2**24  # pixels, 64 MB
 
+Read = Callable[[DetectionData, Sequence[int], torch.device], Tensor]
+"""Data set, indices and device -> normalised images [B, 3, S, S]."""
+
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +32,7 @@ def evaluate(
     batch_size: int = 32,
     settings: DetectionSettings | None = None,
     backend: str = "faster",
+    read: Read = read_images,
 ) -> dict[str, float]:
     """COCO's twelve numbers of a detector on some images of a data set, computed as in evaluation.
 
@@ -37,6 +41,7 @@ def evaluate(
         batch_size: images that the detector sees at once.
         settings: what counts as a detection.
         backend: as in :func:`nas.evaluation.coco.coco_metrics`.
+        read: what reads a batch of images, for example :func:`read_images` with a watch.
 
     Returns:
         The numbers of ``METRICS`` for boxes, and for a detector that finds masks the same numbers for masks, with
@@ -48,7 +53,7 @@ def evaluate(
     """
     detector = as_detector(network, "evaluation")
     truth = [data.original_objects(index) for index in indices]
-    found = _detect(detector, data, indices, batch_size, settings)
+    found = _detect(detector, data, indices, batch_size, settings, read)
     classes = len(data.class_names)
     numbers = coco_metrics([_boxes(one) for one in truth], found, classes, backend)
     if not any("masks" in one for one in found):
@@ -66,6 +71,7 @@ def _detect(
     indices: Sequence[int],
     batch_size: int,
     settings: DetectionSettings | None,
+    read: Read,
 ) -> list[dict[str, Any]]:
     """What is found in each image, boxes and masks in pixels of the original."""
     device = next(detector.parameters()).device
@@ -73,7 +79,7 @@ def _detect(
     with in_evaluation(detector):
         for first in range(0, len(indices), batch_size):
             batch = indices[first : first + batch_size]
-            results = detector.detect(read_images(data, batch, device), settings)
+            results = detector.detect(read(data, batch, device), settings)
             found.extend(_to_original(data, index, result) for index, result in zip(batch, results))
     return found
 

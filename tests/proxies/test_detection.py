@@ -1,6 +1,7 @@
 """The detection proxy: a measurement for every architecture, an error sentence where training fails."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import torch
 
 import proxies
 import search_spaces
-from nas.datasets.augment import AugmentSettings
+from nas.datasets.augment import AugmentSettings, read_images
 from nas.detectors import PROXY
 from nas.evaluation import METRICS
+from nas.training.input import batches
 from nas.training.optimiser import OptimiserSettings
 from proxies import detection
 from proxies.base import Measurement
@@ -52,7 +54,7 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert one.ap is not None
     assert 0 <= one.ap <= 1
     assert set(one.metrics) == {*METRICS, "train_loss"}
-    assert set(one.seconds) == {"build", "train", "evaluate"}
+    assert set(one.seconds) == {"build", "data", "train", "evaluate"}
     assert one.params > 0
     assert one.multiply_adds > 0
     assert (one.budget.image_size, one.budget.batch_size, one.budget.steps) == (32, 4, 3)
@@ -69,6 +71,42 @@ def test_statistics_are_estimated_anew_and_compared(cache: Path) -> None:
     assert both.metrics["ap_running_statistics"] == running.ap
     assert [both.metrics[name] for name in METRICS] != [running.metrics[name] for name in METRICS]
     assert both.metrics["train_loss"] == running.metrics["train_loss"]
+
+
+class Clock:
+    """A clock that stands still but for what is said to take time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def delayed(self, function: Any, seconds: float) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.now += seconds
+            return function(*arguments, **options)
+
+        return call
+
+
+def test_the_wait_for_images_is_a_phase_of_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    slow_read = clock.delayed(read_images, 5.0)
+
+    def slow_batches(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for batch in batches(*arguments, **options):
+            clock.now += 3.0
+            yield batch
+
+    monkeypatch.setattr(detection, "time", clock)
+    monkeypatch.setattr(detection, "batches", slow_batches)
+    monkeypatch.setattr(detection, "read_images", slow_read)
+    for name, seconds in (("build_detector", 1.0), ("train", 100.0), ("evaluate", 20.0)):
+        monkeypatch.setattr(detection, name, clock.delayed(getattr(detection, name), seconds))
+    seconds = tiny_proxy(cache, eval_batch_size=2).evaluate(ARCHITECTURE, seed=0).seconds
+    assert seconds == {"build": 1.0, "data": 3 * 3.0 + 2 * 5.0, "train": 100.0, "evaluate": 20.0}
+    assert sum(seconds.values()) == clock.now
 
 
 def test_a_loss_that_is_not_finite_is_a_measurement(cache: Path) -> None:
@@ -107,7 +145,7 @@ def test_errors_in_training_are_measurements(
 def test_an_ap_that_was_not_measured_is_a_failed_measurement(
     cache: Path, monkeypatch: pytest.MonkeyPatch, ap: float
 ) -> None:
-    monkeypatch.setattr(detection, "evaluate", lambda *_: dict.fromkeys(METRICS, ap))
+    monkeypatch.setattr(detection, "evaluate", lambda *_, **__: dict.fromkeys(METRICS, ap))
     result = tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
     assert result.ap is None
     assert proxies.reward(result) is None
@@ -115,7 +153,7 @@ def test_an_ap_that_was_not_measured_is_a_failed_measurement(
         f"AP could not be measured: the evaluation gave {ap:g} for the 4 reserved images, as it does when none of "
         f"their objects counts"
     )
-    assert result.seconds.keys() == {"build", "train", "evaluate"}
+    assert result.seconds.keys() == {"build", "data", "train", "evaluate"}
 
 
 def test_a_device_that_failed_raises(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
