@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from nas.command_line import Config, run_command
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
-from nas.command_line.runners import Runner, make_runner
+from nas.command_line.runners import Runner, make_runner, worker_count
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
@@ -55,6 +56,7 @@ def search(config: Config) -> None:
     Raises:
         SearchError: it is over, and nothing could be evaluated.
     """
+    begun = time.time()
     settings = _search_settings(config)
     space = make_space(config)
     with said_when_slow(log, "loading PyTorch and what else the search needs"):
@@ -66,7 +68,7 @@ def search(config: Config) -> None:
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         proxy.prepare()
-    with _open_store(config, folder, proxy) as store:
+    with _open_store(config, folder, proxy, begun) as store:
         announce(config, space, folder)
         warn(*store.warnings, *warnings_of_age(config, store))
         progress = ProgressLine()
@@ -105,8 +107,8 @@ def _is_text(path: object) -> bool:
     return isinstance(path, str) and bool(path)
 
 
-def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
-    """The record, created or opened."""
+def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Store:
+    """The record, created or opened; the command was given at ``begun``, in Unix seconds."""
     from nas.engine.provenance import collect_provenance  # imports PyTorch
 
     data = proxy.fingerprint()
@@ -115,8 +117,9 @@ def _open_store(config: Config, folder: Path, proxy: Proxy) -> Store:
         **{key: config[key] for key in ("seed", "failed_reward")},
         "data": {"kind": config["data"]["kind"], "fingerprint": data},
     }
-    provenance = {**collect_provenance(), "data_fingerprint": data, "seed": config["seed"]}
     begin = Store.open if config["resume"] else Store.create
+    this_session = {"command_started": begun, "workers": worker_count(config)}
+    provenance = {**collect_provenance(), "data_fingerprint": data, "seed": config["seed"], **this_session}
     return begin(folder, identity, config, provenance)
 
 

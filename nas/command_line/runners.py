@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas.command_line.config import Config
 from nas.engine.loop import MakeProxy, run_serial
@@ -48,10 +48,43 @@ def make_runner(config: Config) -> Runner:
     Raises:
         ConfigError: an unknown setting, or a value of the wrong type or out of range.
     """
+    row, settings = _checked(config)
+    runner: Runner = row.maker(settings)
+    return runner
+
+
+def worker_count(config: Config, ask_cluster: bool = False) -> int | None:
+    """How many trials run at a time.
+
+    Args:
+        config: with ``runner``.
+        ask_cluster: whether to connect to a running Ray cluster, where the configuration names one.
+
+    Returns:
+        None where a cluster decides that which is not asked.
+
+    Raises:
+        ConfigError: as :func:`make_runner`; the resources do not suffice for one trial; or the cluster does not answer.
+    """
+    _, settings = _checked(config)
+    if isinstance(settings, SerialSettings):
+        return 1
+    from nas.engine.ray.session import ray_session, resources_here, trial_resources
+
+    if settings.address is None:
+        return resources_here(settings)[1]
+    if not ask_cluster:
+        return None
+    with ray_session(settings):
+        return trial_resources(settings)[1]
+
+
+def _checked(config: Config) -> tuple[Kind, Any]:
+    """The runner's row, and its settings as its dataclass."""
     row = find("runner", RUNNERS, config["runner"]["kind"])
     values = {key: value for key, value in config["runner"].items() if key not in ("kind", "name", "retries")}
-    runner: Runner = row.maker(check_settings("runner", row, values))
-    return runner
+    settings = check_settings("runner", row, values)
+    return row, settings
 
 
 def serial_runner(settings: SerialSettings) -> Runner:

@@ -20,7 +20,8 @@ class Session:
     Attributes:
         started: in Unix seconds.
         config: the resolved configuration.
-        provenance: commit, versions, device, fingerprint of the data set.
+        provenance: commit, versions, device, fingerprint of the data set; when the command was given and how many
+            workers it has, where they are known.
         identity: what must be equal in all sessions of a run.
     """
 
@@ -28,6 +29,11 @@ class Session:
     config: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def begun(self) -> float:
+        """When the command was given, before it read its data, in Unix seconds; where that is unknown, ``started``."""
+        return min(self.started, self.provenance.get("command_started", self.started))
 
 
 @dataclass(frozen=True, slots=True)

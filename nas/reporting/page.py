@@ -13,6 +13,7 @@ from nas.engine.record import Run
 from nas.engine.trial import TrialState
 from nas.reporting.configuration import essentials, flatten
 from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
+from nas.reporting.ledger import ledger_html
 from nas.reporting.markup import details, figure, note, row, section, table
 from nas.reporting.sentences import limits, metrics_sentences, state_sentence
 from nas.reporting.style import STYLE
@@ -186,8 +187,9 @@ def _time(run: Run, summary: Summary) -> str:
     phases = ", ".join(f"{phase} {duration(seconds)}" for phase, seconds in summary.seconds_by_phase.items())
     text = f"Compute of all trials: {duration(total)} ({phases})."
     if summary.busy_share is not None:
-        text += f" Workers spent {summary.busy_share:.1%} of their wall time in training and evaluation."
-    return section("Where the time went", figure(lambda path, theme: draw_seconds(run, path, theme), text))
+        text += f" Warm workers spent {summary.busy_share:.1%} of their wall time in training and evaluation."
+    trials = figure(lambda path, theme: draw_seconds(run, path, theme), text)
+    return section("Where the time went", ledger_html(run) + trials)
 
 
 def _failures(summary: Summary) -> str:
@@ -206,7 +208,8 @@ def _settings(run: Run) -> str:
 def _provenance(run: Run) -> str:
     if not run.sessions:
         return ""
-    sessions = [(f"session {at}", f"started {moment(session.started)}") for at, session in enumerate(run.sessions)]
+    sessions = [(f"session {at}", f"started {moment(session.begun)}") for at, session in enumerate(run.sessions)]
     last = run.sessions[-1]
     seed: Mapping[str, Any] = {"seed": last.config["seed"]} if "seed" in last.config else {}
-    return details("Provenance", table([*sessions, *flatten({**last.provenance, **seed})]))
+    known = {key: value for key, value in last.provenance.items() if key != "command_started"}
+    return details("Provenance", table([*sessions, *flatten({**known, **seed})]))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nas.engine.ledger import session_times
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
@@ -45,7 +46,7 @@ class Summary:
         mean_reward: over all samples.
         recent_mean: over the last ``recent`` samples.
         recent: the window of :func:`window_size`.
-        wall_seconds: from the start of each session to its last result; pauses between sessions are left out.
+        wall_seconds: from the beginning of each session to its last result; pauses between sessions are left out.
         trials_per_hour: evaluated trials (complete or failed) per hour of that.
         busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
         seconds_by_phase: compute of all measured trials.
@@ -166,12 +167,8 @@ def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def wall_seconds(run: Run) -> float:
-    """Time from the start of every session to its last result, in seconds."""
-    last = {index: session.started for index, session in enumerate(run.sessions)}
-    for trial in run.trials:
-        if trial.finished is not None and trial.session in last:
-            last[trial.session] = max(last[trial.session], trial.finished)
-    return sum(last[index] - session.started for index, session in enumerate(run.sessions))
+    """Time from the beginning of every session to its last result, in seconds."""
+    return sum(end - start for start, end in session_times(run))
 
 
 def seconds_by_phase(trials: Sequence[TrialRecord]) -> dict[str, float]:

@@ -9,7 +9,7 @@ import torch
 
 from nas.command_line.config import load_config
 from nas.command_line.part_files import part_names
-from nas.command_line.runners import RUNNERS, make_runner
+from nas.command_line.runners import RUNNERS, make_runner, worker_count
 from nas.engine.loop import run_serial
 from search_spaces.errors import ConfigError
 
@@ -63,3 +63,15 @@ def test_the_serial_runner_imports_no_ray():
         "make_runner(load_config('search', ['runner=serial'])); assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["runner=serial"], 1),
+        (["runner=ray", "runner.workers=3", "runner.cpus_per_trial=2", "runner.gpus_per_trial=0"], 3),
+        (["runner=ray", "runner.address=10.0.0.1:6379"], None),
+    ],
+)
+def test_how_many_trials_run_at_a_time(arguments, count):
+    assert worker_count(load_config("search", arguments)) == count

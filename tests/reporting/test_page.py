@@ -60,7 +60,7 @@ def test_it_says_what_the_run_holds(mixed_page):
         assert fact in text
     for setting in ("controller.learning_rate 0.00035", "data.root null", "commit 0123abcd", "versions.torch 2.11.0"):
         assert setting in text
-    assert "Workers spent 44.0% of their wall time" in text
+    assert "Warm workers spent 44.0% of their wall time" in text
     assert "The best of 3 samples is the largest of that many noisy measurements" in text
     assert "450 steps of 4 images at 128 px; AP on 256 images" in text
 
@@ -68,7 +68,7 @@ def test_it_says_what_the_run_holds(mixed_page):
 def test_it_needs_no_network_and_no_script(mixed_page):
     checked = parse(mixed_page)
     assert "script" not in checked.tags
-    assert len(checked.links) == 8, "four pictures, light and dark"
+    assert len(checked.links) == 10, "five pictures, light and dark"
     assert all(link.startswith("data:image/svg+xml;base64,") for link in checked.links)
     assert not re.findall(r"https?://|url\(|@import", mixed_page)
 
@@ -76,7 +76,7 @@ def test_it_needs_no_network_and_no_script(mixed_page):
 def test_it_is_made_for_phones_and_for_dark_rooms(mixed_page):
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in mixed_page
     assert "@media (prefers-color-scheme: dark)" in mixed_page
-    assert mixed_page.count('media="(prefers-color-scheme: dark)"') == 4
+    assert mixed_page.count('media="(prefers-color-scheme: dark)"') == 5
     assert mixed_page.count('<svg class="dag"') == 3, "one thumbnail per sample"
 
 
@@ -131,4 +131,4 @@ def test_the_controller_has_a_section_where_it_reported_something(mixed_page):
     checked = parse(html)
     assert "<h2>Controller</h2>" in html
     assert "What the controller reported whenever it had learnt something. updates: how often" in checked.text
-    assert len(checked.links) == 10, "five pictures, light and dark"
+    assert len(checked.links) == 12, "six pictures, light and dark"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray._private import ray_constants
 
 from nas.engine.loop import describe
@@ -104,13 +105,17 @@ def ray_session(settings: RaySettings) -> Iterator[None]:
 
 def _own(settings: RaySettings, files: Path) -> dict[str, Any]:
     """What Ray is started with on this machine."""
-    processors = settings.workers and settings.workers * settings.cpus_per_trial
     return {
         "include_dashboard": False,
-        "num_cpus": processors or usable_processors(),
+        "num_cpus": _own_processors(settings),
         "object_store_memory": OBJECT_STORE_BYTES,
         "_temp_dir": str(files),
     }
+
+
+def _own_processors(settings: RaySettings) -> int:
+    """CPU cores that Ray is given on this machine."""
+    return settings.workers * settings.cpus_per_trial if settings.workers else usable_processors()
 
 
 @contextmanager
@@ -200,7 +205,24 @@ def trial_resources(settings: RaySettings) -> tuple[dict[str, float], int]:
         ConfigError: the resources do not suffice for one trial.
     """
     total = ray.cluster_resources()
-    cpus, gpus = total.get("CPU", 0.0), total.get("GPU", 0.0)
+    return shared_out(settings, total.get("CPU", 0.0), total.get("GPU", 0.0))
+
+
+def resources_here(settings: RaySettings) -> tuple[dict[str, float], int]:
+    """What :func:`trial_resources` will give when Ray is started on this machine.
+
+    Raises:
+        ConfigError: the resources do not suffice for one trial.
+    """
+    return shared_out(settings, _own_processors(settings), torch.cuda.device_count())
+
+
+def shared_out(settings: RaySettings, cpus: float, gpus: float) -> tuple[dict[str, float], int]:
+    """The resources of one trial, and how many trials fit into so many CPU cores and GPUs.
+
+    Raises:
+        ConfigError: the resources do not suffice for one trial.
+    """
     gpus_per_trial = min(gpus, 1.0) if settings.gpus_per_trial is None else settings.gpus_per_trial
     fitting = int(cpus // settings.cpus_per_trial)
     if gpus_per_trial:

@@ -117,3 +117,30 @@ def test_a_session_ends_with_its_block_and_one_that_was_there_goes_on(capfd):
     assert not ray.is_initialized()
     assert dict(os.environ) == before
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "cpus", "gpus", "shares"),
+    [
+        ({}, 6, 0, ({"cpu": 1, "gpu": 0.0}, 6)),
+        ({"cpus_per_trial": 4}, 6, 0, ({"cpu": 4, "gpu": 0.0}, 1)),
+        ({}, 6, 2, ({"cpu": 1, "gpu": 1.0}, 2)),
+        ({"gpus_per_trial": 0.1}, 16, 1, ({"cpu": 1, "gpu": 0.1}, 10)),
+        ({"workers": 2}, 6, 0, ({"cpu": 1, "gpu": 0.0}, 2)),
+        ({"workers": 9}, 6, 0, ({"cpu": 1, "gpu": 0.0}, 6)),
+    ],
+)
+def test_resources_are_shared_out(settings, cpus, gpus, shares):
+    assert session.shared_out(RaySettings(**settings), cpus, gpus) == shares
+
+
+def test_resources_that_do_not_suffice_are_named():
+    with pytest.raises(ConfigError, match="cpus_per_trial 8 and gpus_per_trial 0 exceed what Ray has: 4 CPUs"):
+        session.shared_out(RaySettings(cpus_per_trial=8), 4, 0)
+
+
+def test_what_ray_will_find_here_is_known_before_it_starts(monkeypatch):
+    monkeypatch.setattr(session, "usable_processors", lambda: 5)
+    monkeypatch.setattr(session.torch.cuda, "device_count", lambda: 0)
+    assert session.resources_here(RaySettings(cpus_per_trial=2)) == ({"cpu": 2, "gpu": 0}, 2)
+    assert session.resources_here(RaySettings(workers=3, cpus_per_trial=2)) == ({"cpu": 2, "gpu": 0}, 3)
