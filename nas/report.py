@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from nas.command_line import Config, run_command
+from nas.command_line.against import baseline_of
 from nas.command_line.run_folder import existing_folder
 from nas.engine.record import read_run
 from nas.engine.repair import repair_record
@@ -19,7 +20,7 @@ def report(config: Config) -> None:
         warn(*repair_record(folder))
     run = read_run(folder)
     warn(*run.warnings)
-    for path in write_outputs(run, folder):
+    for path in write_outputs(run, folder, baseline_of(run, folder, config["against"])):
         print(path)
 
 

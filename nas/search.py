@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas.command_line import Config, run_command
+from nas.command_line.against import baseline_of, check_against
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
@@ -77,8 +78,9 @@ def search(config: Config) -> None:
             temporary.write_text(to_yaml(config), encoding="utf-8")
         reason = _run(state, run_trials, _make_proxy(config), progress)
     run = read_run(folder)
-    written = write_outputs(run, folder)
-    conclude(run, folder, reason, written)
+    baseline = baseline_of(run, folder, config["against"])
+    written = write_outputs(run, folder, baseline)
+    conclude(run, folder, reason, written, baseline)
 
 
 def _search_settings(config: Config) -> SearchSettings:
@@ -117,6 +119,7 @@ def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Sto
         **{key: config[key] for key in ("seed", "failed_reward")},
         "data": {"kind": config["data"]["kind"], "fingerprint": data},
     }
+    check_against(config["against"], identity)
     begin = Store.open if config["resume"] else Store.create
     this_session = {"command_started": begun, "workers": worker_count(config)}
     provenance = {**collect_provenance(), "data_fingerprint": data, "seed": config["seed"], **this_session}

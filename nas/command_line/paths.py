@@ -21,6 +21,7 @@ from search_spaces.errors import ConfigError
 
 PATHS = frozenset(
     {
+        "against",
         "arch",
         "checkpoint",
         "image",

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from nas.command_line.config import Config
 from nas.command_line.pasting import command_line
+from nas.engine.baseline import Baseline
 from nas.engine.events import SessionBegun
 from nas.engine.older import is_older
 from nas.engine.record import Run
 from nas.engine.store import Store
 from nas.reporting import summarise
+from nas.reporting.comparison import compare, comparison_sentences
 from nas.reporting.summary import Summary
 from nas.words import duration
 from search_spaces.base import SearchSpace
@@ -49,8 +51,11 @@ def say_interrupted(folder: Path) -> None:
         print(f"interrupted; nothing evaluated is lost. To go on:\n  {again}", file=sys.stderr)
 
 
-def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) -> None:
-    """Why the search is over, what was written, the best architecture, and what to do with it.
+def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...], baseline: Baseline | None = None) -> None:
+    """Why the search is over, what was written, whether it beats random, the best architecture, what to do with it.
+
+    Args:
+        baseline: the random search that it is compared with, where there is one.
 
     Raises:
         SearchError: nothing could be evaluated.
@@ -60,6 +65,7 @@ def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) -> 
     print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
     if summary.best is None:
         raise SearchError(_why_nothing(summary, folder))
+    print(comparison_sentences(run, compare(run, baseline))[0])
     print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
     print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
 

@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from nas.disk import sync_folder
 from nas.engine.database import REPAIR, connect, locked, sentences
+from nas.engine.differences import first_difference
 from nas.engine.events import Event, Json, SessionBegun, plain
 from nas.engine.older import current_identity
 from nas.engine.rows import from_rows, to_row
@@ -230,7 +230,7 @@ def _check_identity(folder: Path, events: Sequence[Event], identity: Json) -> No
     wanted = plain(identity)
     for event in events:
         if isinstance(event, SessionBegun) and (
-            difference := _difference(current_identity(event.identity, wanted), wanted)
+            difference := first_difference(current_identity(event.identity, wanted), wanted)
         ):
             key, there, here = difference
             if key == "data.fingerprint":
@@ -243,14 +243,3 @@ def _check_identity(folder: Path, events: Sequence[Event], identity: Json) -> No
                 f"run folder {folder} holds another search: its {key} is {there!r}, here it is {here!r}; "
                 "give the same settings or another run folder."
             )
-
-
-def _difference(there: Any, here: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """The first differing key (dotted) of two nested dictionaries, with both values."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in [*there, *(name for name in here if name not in there)]:
-            inner = f"{key}.{name}" if key else name
-            if found := _difference(there.get(name), here.get(name), inner):
-                return found
-        return None
-    return None if there == here else (key, there, here)

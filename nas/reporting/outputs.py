@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.disk import replacing
+from nas.engine.baseline import Baseline
 from nas.engine.record import Run
 from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
@@ -16,8 +17,10 @@ from search_spaces.architecture import dumps
 from search_spaces.drawing import draw
 
 
-def write_outputs(run: Run, folder: str | Path) -> tuple[Path, ...]:
+def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None) -> tuple[Path, ...]:
     """Write the outputs, each replaced in one step, and return their paths; ``best.*`` needs a complete trial.
+
+    ``baseline`` is the random search that the report compares the run with, where there is one.
 
     Raises:
         FileError: a file cannot be written; those already written are whole.
@@ -28,7 +31,7 @@ def write_outputs(run: Run, folder: str | Path) -> tuple[Path, ...]:
     curve = folder / "reward.png"
     with replacing(curve) as temporary:
         draw_rewards(run, temporary)
-    return (*written, curve, write_report(run, folder))
+    return (*written, curve, write_report(run, folder, baseline))
 
 
 def _write_architecture(run: Run, best: Sample, folder: Path) -> Path:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nas.disk import replacing
+from nas.engine.baseline import Baseline
 from nas.engine.record import Run
 from nas.engine.trial import TrialState
+from nas.reporting.comparison import compare, comparison_sentences
+from nas.reporting.comparison_figure import draw_best_so_far
 from nas.reporting.configuration import essentials, flatten
 from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
 from nas.reporting.ledger import ledger_html
@@ -33,21 +36,22 @@ STATES = (
 )
 
 
-def write_report(run: Run, folder: str | Path) -> Path:
+def write_report(run: Run, folder: str | Path, baseline: Baseline | None = None) -> Path:
     """Write ``report.html`` into the run folder and return its path; the earlier one is replaced in one step.
 
-    Works for a run that is under way and for one without any trial.
+    Works for a run that is under way and for one without any trial. ``baseline`` is the random search that the run is
+    compared with, where there is one.
 
     Raises:
         FileError: the file cannot be written.
     """
     path = Path(folder) / "report.html"
     with replacing(path) as temporary:
-        temporary.write_text(printable(render_report(run, Path(folder).resolve().name)), encoding="utf-8")
+        temporary.write_text(printable(render_report(run, Path(folder).resolve().name, baseline)), encoding="utf-8")
     return path
 
 
-def render_report(run: Run, name: str) -> str:
+def render_report(run: Run, name: str, baseline: Baseline | None = None) -> str:
     """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
     summary = summarise(run)
     parts = [
@@ -55,6 +59,7 @@ def render_report(run: Run, name: str) -> str:
         _numbers(summary),
         _warnings(run),
         _rewards(run, summary),
+        _against_random(run, summary, baseline),
         _best(summary),
         note(limits(summary)),
         _top(run),
@@ -116,6 +121,16 @@ def _rewards(run: Run, summary: Summary) -> str:
     known = summary.counts[TrialState.DUPLICATE]
     text = f"{plural(known, 'proposal')} met a known architecture; nothing new was measured, so no dot is drawn."
     return section("Rewards", figure(lambda path, theme: draw_rewards(run, path, theme), text if known else ""))
+
+
+def _against_random(run: Run, summary: Summary, baseline: Baseline | None) -> str:
+    if not summary.counts[TrialState.COMPLETE]:
+        return ""
+    found = compare(run, baseline)
+    body = "".join(f"<p>{escape(sentence)}</p>" for sentence in comparison_sentences(run, found))
+    if found is not None and found.top is not None:
+        body += figure(lambda path, theme: draw_best_so_far(found, path, theme), "At equal budget, sample by sample.")
+    return section("Better than random?", body)
 
 
 def _best(summary: Summary) -> str:

@@ -46,6 +46,7 @@ def test_the_end_names_the_best(capsys):
     conclude(run_of(complete(0, 0.125), complete(1, 0.0625)), Path("runs/one"), "all is done.", (Path("best.json"),))
     said = capsys.readouterr().out
     assert "the search is over: all is done." in said
+    assert "\nBetter than random? It cannot be told: the record does not say" in said
     assert "best: trial 0, AP 0.1250" in said
     assert "nas.compile arch=runs/one/best.json" in said
 

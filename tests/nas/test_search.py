@@ -467,3 +467,32 @@ def test_repair_without_resume_is_refused(run_search):
         2,
         "error: repair=true is for a record that is there; give resume=true run=DIR beside it.\n",
     )
+
+
+def test_a_search_is_compared_with_a_random_one(run_search, tmp_path):
+    """The one beside its folder is found; a bad one is refused before anything is searched."""
+    assert run_search(*FAST, "samples=12", "run=runs/drawn", "seed=4")[0] == 0
+    learning = [*FAST, "samples=14", "controller=ppo", "run=runs/learnt"]
+    code, output = run_search(*learning, "against=runs/nothing")
+    assert (code, output) == (
+        2,
+        "error: against is runs/nothing, which holds no record.db; give the run folder of a random search.\n",
+    )
+    assert not (tmp_path / "runs" / "learnt").exists()
+    assert (
+        "whose proxy.noise is 0.0, and here it is 0.1"
+        in run_search(*learning, "proxy.noise=0.1", "against=runs/drawn")[1]
+    )
+    code, output = run_search(*learning)
+    assert code == 0, output
+    (line,) = [line for line in output.splitlines() if line.startswith("Better than random? ")]
+    assert "the best quarter of its first 12 samples is" in line
+    assert "against the first 12 of the random search drawn" in line
+    assert "the random search drawn" in (tmp_path / "runs" / "learnt" / "report.html").read_text()
+    shutil.move(tmp_path / "runs" / "drawn", tmp_path / "moved")
+    assert run_search("run=runs/learnt", command="report")[0] == 0
+    assert "the random search drawn" not in (tmp_path / "runs" / "learnt" / "report.html").read_text()
+    assert run_search("run=runs/learnt", "against=moved", command="report")[0] == 0
+    assert "the random search moved" in (tmp_path / "runs" / "learnt" / "report.html").read_text()
+    code, output = run_search("run=runs/learnt", "against=runs/learnt", command="report")
+    assert (code, output.split(";")[0]) == (2, "error: against is runs/learnt, whose controller is 'ppo'")

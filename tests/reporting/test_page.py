@@ -3,9 +3,11 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from nas.engine.baseline import Baseline
 from nas.engine.record import Run
 from nas.engine.trial import TrialState
 from nas.reporting import page
@@ -116,7 +118,7 @@ def test_a_reward_without_training_is_said_to_be_one():
 def test_a_failed_write_leaves_the_earlier_page(tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text("earlier")
 
-    def full_disk(run, name):
+    def full_disk(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(page, "render_report", full_disk)
@@ -132,3 +134,13 @@ def test_the_controller_has_a_section_where_it_reported_something(mixed_page):
     assert "<h2>Controller</h2>" in html
     assert "What the controller reported whenever it had learnt something. updates: how often" in checked.text
     assert len(checked.links) == 12, "six pictures, light and dark"
+
+
+def test_it_says_whether_the_search_beats_random(mixed_page):
+    assert "<h2>Better than random?</h2>" in mixed_page
+    run = run_of(*(complete(number, 0.2 + 0.001 * number) for number in range(20)))
+    random = Baseline(Path("drawn"), run_of(*(complete(number, 0.1 + 0.001 * number) for number in range(20))))
+    checked = parse(render_report(run, "run", random))
+    assert "Better than random? Better: the best quarter of its first 20 samples is +0.1000" in checked.text
+    assert "At equal budget, sample by sample." in checked.text
+    assert "Better than random?" not in render_report(run_of(other(0, TrialState.FAILED)), "run")
