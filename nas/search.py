@@ -16,6 +16,7 @@ from pathlib import Path
 from nas.command_line import Config, run_command
 from nas.command_line.against import baseline_of, check_against
 from nas.command_line.config import load_config, to_yaml
+from nas.command_line.estimate import print_estimate
 from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner, worker_count
@@ -48,7 +49,10 @@ def configure(command: str, arguments: Sequence[str]) -> Config:
         return load_config(command, arguments)
     read = read_repaired if run["repair"] else read_run
     recorded = {**read(existing_folder(run["run"])).sessions[-1].config, "repair": run["repair"]}
-    return load_config(command, arguments, earlier=current_config(recorded))
+    config = load_config(command, arguments, earlier=current_config(recorded))
+    if config["estimate"]:
+        raise ConfigError("estimate=true is for a search that has not begun; give it without resume=true.")
+    return config
 
 
 def search(config: Config) -> None:
@@ -69,6 +73,8 @@ def search(config: Config) -> None:
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         proxy.prepare()
+    if config["estimate"]:
+        return print_estimate(config, space, proxy)
     with _open_store(config, folder, proxy, begun) as store:
         announce(config, space, folder)
         warn(*store.warnings, *warnings_of_age(config, store))

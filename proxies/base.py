@@ -37,9 +37,9 @@ class Measurement:
         metrics: further numbers by name, for example COCO's twelve.
         params: trainable parameters of the evaluated detector.
         multiply_adds: multiply-adds of one image of ``budget.image_size``.
-        seconds: wall time by phase, in which no second counts twice: ``build``, ``data`` (waiting for images, in all other
-            phases), ``train``, ``statistics`` (of batch norm, estimated anew), ``evaluate``. Records of earlier versions
-            have no ``data``: it is in the others.
+        seconds: wall time by phase, in which no second counts twice: ``build``, ``data`` (waiting for images, in all
+            other phases), ``train``, ``statistics`` (of batch norm, estimated anew), ``evaluate``. Records of earlier
+            versions have no ``data``: it is in the others.
         budget: what was spent.
         diverged: whether training met a loss that is not finite.
         error: why there is no AP, as a sentence; None when there is one.
@@ -68,6 +68,19 @@ class Measurement:
         return cls(**{**data, "budget": Budget(**data["budget"])})
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What one evaluation is expected to take.
+
+    Attributes:
+        measurement: its ``seconds`` and ``budget`` are those of a whole evaluation; its AP says nothing.
+        how: what was done to know that, as the end of a sentence.
+    """
+
+    measurement: Measurement
+    how: str
+
+
 class Proxy(ABC):
     """A cheap stand-in for full training (the proxy task of the paper)."""
 
@@ -78,6 +91,14 @@ class Proxy(ABC):
         An architecture that cannot be measured (a loss that is not finite, out of memory) gives a measurement with
         ``error`` set and never raises; an exception means that the machine failed, and may be retried.
         """
+
+    def rehearse(self, architecture: Architecture, seed: int) -> Rehearsal:
+        """How long :meth:`evaluate` takes, extrapolated from less work where the proxy can."""
+        return Rehearsal(self.evaluate(architecture, seed), "measured by one whole evaluation")
+
+    def cache_bytes(self) -> int:
+        """The size of the decoded images that :meth:`prepare` leaves on the disk."""
+        return 0
 
     def prepare(self) -> None:  # noqa: B027 (most proxies share nothing)
         """Make or check the data set and fill its cache: first in the driver, for all workers, then in every worker."""

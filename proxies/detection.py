@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -23,13 +23,16 @@ from nas.training.input import batches
 from nas.training.loop import mean_of_last, train
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
 from nas.training.statistics import estimate_statistics, image_batches
-from proxies.base import Budget, Measurement, Proxy
+from proxies.base import Budget, Measurement, Proxy, Rehearsal
+from proxies.rehearsal import extrapolate
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
 from search_spaces.errors import first_line
 from search_spaces.settings import at_least, boolean
 from search_spaces.vocabulary import SPINENET
 
+WARM_UP_STEPS, TIMED_STEPS, TIMED_BATCHES = 5, 20, 8
+"""What :meth:`DetectionProxy.rehearse` does: steps to warm up, steps that count, batches of images to detect in."""
 Read = TypeVar("Read")
 
 
@@ -63,7 +66,17 @@ class ProxySettings(Recipe):
 class DetectionProxy(Proxy):
     """Trains the architecture's small detector from scratch and measures COCO AP (SpineNet, section 5.1)."""
 
-    def __init__(self, settings: ProxySettings) -> None:
+    def __init__(self, settings: ProxySettings, most_reserved: int | None = None) -> None:
+        """Check the settings.
+
+        Args:
+            settings: see :class:`ProxySettings`.
+            most_reserved: AP is measured on that many of the reserved images at most; None for all of them.
+
+        Raises:
+            ConfigError: a setting does not go with the device or the space.
+        """
+        self._most_reserved = most_reserved
         self.device = find_device(settings.device, "proxy.device")
         self.settings = settings.resolve(self.device)
         FAMILIES[SPINENET].check_widths(range(MIN_BLOCK_LEVEL, MAX_BLOCK_LEVEL + 1), self.settings.scaling)
@@ -80,6 +93,25 @@ class DetectionProxy(Proxy):
         """The settings that depend on the device, and the device."""
         chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
+
+    def cache_bytes(self) -> int:
+        """Three bytes a pixel; annotations are small beside that."""
+        data, _ = self.open()
+        return 3 * len(data) * data.image_size**2
+
+    def rehearse(self, architecture: Architecture, seed: int) -> Rehearsal:
+        """Train for a few steps and evaluate on a few images, after a still shorter evaluation for warming up.
+
+        Training is taken to grow with the steps, evaluation with its images, and reading with the images of both.
+        """
+        whole = self._budget(self.open()[1])
+        self._shortened(WARM_UP_STEPS, 1).evaluate(architecture, seed)
+        part = self._shortened(min(TIMED_STEPS, whole.steps), TIMED_BATCHES).evaluate(architecture, seed)
+        return extrapolate(part, whole)
+
+    def _shortened(self, steps: int, eval_batches: int) -> DetectionProxy:
+        settings = replace(self.settings, steps=steps, epochs=None)
+        return DetectionProxy(settings, most_reserved=eval_batches * settings.eval_batch_size)
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
         """Build, train and evaluate; ``seed`` decides the initial weights.
@@ -155,7 +187,10 @@ class DetectionProxy(Proxy):
         """The data set and its reserved images; opened once per process, however many trials it runs."""
         settings = self.settings
         data, image_size = json.dumps(dict(settings.data), sort_keys=True), known("image_size", settings.image_size)
-        return _open_once(data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed)
+        opened, split = _open_once(
+            data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed
+        )
+        return opened, replace(split, reserved=split.reserved[: self._most_reserved])
 
     def _budget(self, split: Split) -> Budget:
         recipe, images = self.settings, len(split.train)

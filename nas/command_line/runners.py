@@ -79,6 +79,16 @@ def worker_count(config: Config, ask_cluster: bool = False) -> int | None:
         return trial_resources(settings)[1]
 
 
+def threads_of_a_trial(config: Config) -> int:
+    """How many threads PyTorch computes with in one trial.
+
+    Raises:
+        ConfigError: as :func:`make_runner`.
+    """
+    _, settings = _checked(config)
+    return int(settings.threads if isinstance(settings, SerialSettings) else settings.cpus_per_trial)
+
+
 def _checked(config: Config) -> tuple[Kind, Any]:
     """The runner's row, and its settings as its dataclass."""
     row = find("runner", RUNNERS, config["runner"]["kind"])

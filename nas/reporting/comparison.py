@@ -124,6 +124,11 @@ def comparison_sentences(run: Run, found: Comparison | None) -> list[str]:
         f"Better than random? {verdict}: the best quarter of its {ours} {count} samples is {_signed(found.top)} "
         f"against {theirs}; the mean of all {count} is {_signed(found.mean)}."
     )
+    if found.baseline is None:
+        answer += (
+            " No random search with the same space, proxy and data was given or found, so this shows what the "
+            "controller has learnt, not that a random search of the same budget would have found less."
+        )
     return [answer, _limits(found)]
 
 
@@ -138,17 +143,11 @@ def _nothing(run: Run) -> str:
 
 
 def _limits(found: Comparison) -> str:
+    drawn = "in pairs of one trial number and seed" if found.paired else "each part on its own"
     narrow = f" With fewer than {FEW} samples of each, the intervals are somewhat too narrow." * (len(found.own) < FEW)
-    if found.baseline is None:
-        return (
-            "This compares the search with its own beginning, since no random search with the same space, proxy and "
-            "data was given or found. It shows whether the controller has learnt; it cannot show that a random search "
-            f"of the same budget would have found less.{narrow}"
-        )
-    drawn = "in pairs of one trial number and seed" if found.paired else "each search on its own"
     return (
-        f"The intervals (95 %) come from resampling the trials, {drawn}. They speak of these two searches; another "
-        f"seed of either can give another answer.{narrow}"
+        f"The intervals (95 %) come from resampling the trials, {drawn}. They speak of what was searched; another seed "
+        f"can give another answer.{narrow}"
     )
 
 

@@ -98,8 +98,8 @@ def test_the_answer_has_verdict_number_and_intervals():
         f"{mean.estimate:+.4f} ({mean.low:+.4f} to {mean.high:+.4f})."
     )
     assert limits == (
-        "The intervals (95 %) come from resampling the trials, each search on its own. They speak of these two "
-        "searches; another seed of either can give another answer."
+        "The intervals (95 %) come from resampling the trials, each part on its own. They speak of what was searched; "
+        "another seed can give another answer."
     )
 
 
@@ -113,8 +113,8 @@ def test_without_a_random_search_the_beginning_of_the_run_stands_in():
     answer, limits = comparison_sentences(run, found)
     assert answer.startswith("Better than random? Better: the best quarter of its last 12 samples is +0.0")
     assert "against its first 12, drawn before the controller had learnt anything; the mean of all 12 is" in answer
-    assert "no random search with the same space, proxy and data was given or found" in limits
-    assert "it cannot show that a random search of the same budget would have found less." in limits
+    assert "No random search with the same space, proxy and data was given or found, so this shows what" in answer
+    assert answer.endswith("not that a random search of the same budget would have found less.")
     assert limits.endswith("With fewer than 48 samples of each, the intervals are somewhat too narrow.")
 
 

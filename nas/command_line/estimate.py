@@ -1,0 +1,71 @@
+"""What a search will take: one architecture is timed, and the rest is reckoned. Nothing is searched or recorded."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from nas.command_line.config import Config
+from nas.command_line.runners import threads_of_a_trial, worker_count
+from nas.engine.events import Finished, Proposed
+from nas.engine.rows import to_row
+from nas.engine.trial import TrialState, trial_seed
+from nas.words import duration, plural, short_count
+from proxies.base import Measurement, Proxy
+from search_spaces.architecture import Architecture
+from search_spaces.base import SearchSpace
+from search_spaces.errors import SearchError
+
+
+def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
+    """Time one architecture of the space, and print what the search of the configuration will take.
+
+    Raises:
+        SearchError: the architecture cannot be evaluated.
+        ConfigError: the resources do not suffice for one trial.
+    """
+    import torch
+
+    workers = worker_count(config, ask_cluster=True) or 1
+    torch.set_num_threads(threads_of_a_trial(config))
+    seed = config["seed"]
+    architecture = space.sample(np.random.default_rng(seed))
+    rehearsal = proxy.rehearse(architecture, trial_seed(seed, 0))
+    measured = rehearsal.measurement
+    if "evaluate" not in measured.seconds:
+        raise SearchError(f"the architecture that was to be timed could not be evaluated: {measured.error}")
+    each = sum(measured.seconds.values())
+    trainings = trainings_wanted(config)
+    row = record_bytes(architecture, space, measured)
+    phases = ", ".join(f"{phase} {duration(value)}" for phase, value in measured.seconds.items())
+    print(f"an estimate; nothing is searched, and no run folder is left. On {measured.device}, one worker alone:")
+    print(f"one architecture of space {space.name}: {duration(each)} ({phases}), {rehearsal.how}")
+    print(f"workers at a time: {workers}, so {3600 * workers / each if each else float('inf'):,.1f} trials per hour")
+    print(
+        f"{plural(trainings, 'training')}: {duration(hours_of(trainings, workers, each) * 3600)}, that is "
+        f"{hours_of(trainings, workers, each):.2f} hours; not counted: starting, recording, what workers take from "
+        "each other, and that architectures differ"
+    )
+    print(
+        f"disk: {short_count(proxy.cache_bytes())}B of decoded images in the cache; {short_count(row)}B of record a "
+        f"trial, {short_count(row * trainings)}B in all"
+    )
+
+
+def trainings_wanted(config: Config) -> int:
+    """How many trainings the search of a configuration makes."""
+    return int(config["samples"])
+
+
+def hours_of(trainings: int, workers: int, seconds_each: float) -> float:
+    """How long the workers take for that many trainings; the last ones leave some of them idle."""
+    return -(-trainings // workers) * seconds_each / 3600
+
+
+def record_bytes(architecture: Architecture, space: SearchSpace, measurement: Measurement) -> int:
+    """What one trial adds to the record: the rows of a proposal and of its answer."""
+    now = time.time()
+    proposed = Proposed(0, space.encode(architecture), architecture, architecture.fingerprint, 0, now)
+    finished = Finished(0, TrialState.COMPLETE, measurement.ap, measurement, None, now, now, 1)
+    return sum(len(payload) + len(check) for _, payload, check in (to_row(1, proposed), to_row(2, finished)))
