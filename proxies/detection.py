@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -17,13 +15,14 @@ from nas.datasets.dataset import DetectionData, Split, reserve
 from nas.datasets.registry import open_data
 from nas.detectors import Network, build_detector, cost, keep_freed_memory
 from nas.detectors.backbones import FAMILIES
-from nas.detectors.devices import device_name, find_device
+from nas.detectors.devices import find_device
 from nas.evaluation import evaluate
 from nas.training.input import batches
 from nas.training.loop import mean_of_last, train
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
 from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy, Rehearsal
+from proxies.outcome import Outcome
 from proxies.rehearsal import extrapolate
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
@@ -33,7 +32,6 @@ from search_spaces.vocabulary import SPINENET
 
 WARM_UP_STEPS, TIMED_STEPS, TIMED_BATCHES = 5, 20, 8
 """What :meth:`DetectionProxy.rehearse` does: steps to warm up, steps that count, batches of images to detect in."""
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ class DetectionProxy(Proxy):
         if self.device.type == "cpu":
             keep_freed_memory()
         data, split = self.open()
-        outcome = _Outcome(self._budget(split))
+        outcome = Outcome(self._budget(split))
         try:
             self._measure(outcome, architecture, seed, data, split)
         except (torch.OutOfMemoryError, MemoryError) as error:
@@ -136,7 +134,7 @@ class DetectionProxy(Proxy):
         return outcome.measurement(self.device)
 
     def _measure(
-        self, outcome: _Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
+        self, outcome: Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
     ) -> None:
         recipe, budget = self.settings, outcome.budget
         with outcome.timed("build"):
@@ -168,7 +166,7 @@ class DetectionProxy(Proxy):
                 f"as it does when none of their objects counts"
             )
 
-    def _evaluate(self, outcome: _Outcome, detector: Network, data: DetectionData, split: Split) -> None:
+    def _evaluate(self, outcome: Outcome, detector: Network, data: DetectionData, split: Split) -> None:
         recipe = self.settings
         read = outcome.timed("data")(read_images)
         measured = partial(
@@ -187,63 +185,16 @@ class DetectionProxy(Proxy):
         """The data set and its reserved images; opened once per process, however many trials it runs."""
         settings = self.settings
         data, image_size = json.dumps(dict(settings.data), sort_keys=True), known("image_size", settings.image_size)
-        opened, split = _open_once(
-            data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed
-        )
-        return opened, replace(split, reserved=split.reserved[: self._most_reserved])
+        opened = _open_once(data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed)
+        if self._most_reserved is None:
+            return opened
+        images, split = opened
+        return images, replace(split, reserved=split.reserved[: self._most_reserved])
 
     def _budget(self, split: Split) -> Budget:
         recipe, images = self.settings, len(split.train)
         image_size, batch_size = known("image_size", recipe.image_size), known("batch_size", recipe.batch_size)
         return Budget(image_size, batch_size, recipe.steps_for(images), images, len(split.reserved))
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What is known of an evaluation so far; an error may end it in any phase."""
-
-    budget: Budget
-    phase: str = ""
-    params: int = 0
-    multiply_adds: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    diverged: bool = False
-    error: str | None = None
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Add the block's time to a phase; what a phase within the block takes is added to that one alone."""
-        outer, self.phase = self.phase, phase
-        started, inner = time.perf_counter(), sum(self.seconds.values())
-        try:
-            yield
-            self.phase = outer
-        finally:
-            within = sum(self.seconds.values()) - inner
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started - within
-
-    def reading(self, source: Iterator[Read]) -> Iterator[Read]:
-        """The same batches; the time for which each is waited for is that of phase ``data``."""
-        while True:
-            with self.timed("data"):
-                batch = next(source, None)
-            if batch is None:
-                return
-            yield batch
-
-    def measurement(self, device: torch.device) -> Measurement:
-        return Measurement(
-            ap=None if self.error is not None else self.metrics["ap"],
-            metrics=self.metrics,
-            params=self.params,
-            multiply_adds=self.multiply_adds,
-            seconds=self.seconds,
-            budget=self.budget,
-            diverged=self.diverged,
-            error=self.error,
-            device=device_name(device),
-        )
 
 
 @lru_cache(maxsize=2)

@@ -40,12 +40,13 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     row = record_bytes(architecture, space, measured)
     phases = ", ".join(f"{phase} {duration(value)}" for phase, value in measured.seconds.items())
     print(f"an estimate; nothing is searched, and no run folder is left. On {measured.device}, one worker alone:")
-    print(f"one architecture of space {space.name}: {duration(each)} ({phases}), {rehearsal.how}")
-    print(f"workers at a time: {workers}, so {3600 * workers / each if each else float('inf'):,.1f} trials per hour")
+    print(f"one architecture of space {space.name}: {each:,.1f} s ({phases}), {rehearsal.how}")
+    rate = f"{3600 * workers / each:,.1f}" if each > 0 else "any number of"
+    hours = hours_of(trainings, workers, each)
+    print(f"workers at a time: {workers}, so {rate} trials per hour")
     print(
-        f"{plural(trainings, 'training')}: {duration(hours_of(trainings, workers, each) * 3600)}, that is "
-        f"{hours_of(trainings, workers, each):.2f} hours; not counted: starting, recording, what workers take from "
-        "each other, and that architectures differ"
+        f"{plural(trainings, 'training')}: {duration(3600 * hours)}, that is {hours:.2f} hours; not counted: starting, "
+        "recording, what workers take from each other, and that architectures differ"
     )
     print(
         f"disk: {short_count(proxy.cache_bytes())}B of decoded images in the cache; {short_count(row)}B of record a "

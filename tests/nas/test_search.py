@@ -496,3 +496,20 @@ def test_a_search_is_compared_with_a_random_one(run_search, tmp_path):
     assert "the random search moved" in (tmp_path / "runs" / "learnt" / "report.html").read_text()
     code, output = run_search("run=runs/learnt", "against=runs/learnt", command="report")
     assert (code, output.split(";")[0]) == (2, "error: against is runs/learnt, whose controller is 'ppo'")
+
+
+def test_an_estimate_leaves_nothing_behind(run_search, tmp_path):
+    code, output = run_search(*FAST, "estimate=true", "proxy.delay=0.1", "samples=36")
+    assert code == 0, output
+    assert "workers at a time: 1, so " in output
+    assert "36 trainings: " in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_search_that_is_over_cannot_be_estimated(run_search, found):
+    before = (found / "record.db").read_bytes()
+    assert run_search("resume=true", "run=found", "estimate=true") == (
+        2,
+        "error: estimate=true is for a search that has not begun; give it without resume=true.\n",
+    )
+    assert (found / "record.db").read_bytes() == before

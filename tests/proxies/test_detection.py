@@ -14,10 +14,11 @@ import proxies
 import search_spaces
 from nas.datasets.augment import AugmentSettings, read_images
 from nas.detectors import PROXY
-from nas.evaluation import METRICS
+from nas.evaluation import METRICS, evaluate
 from nas.training.input import batches
+from nas.training.loop import train
 from nas.training.optimiser import OptimiserSettings
-from proxies import detection
+from proxies import detection, outcome
 from proxies.base import Measurement
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError, DataError
@@ -99,7 +100,7 @@ def test_the_wait_for_images_is_a_phase_of_its_own(cache: Path, monkeypatch: pyt
             clock.now += 3.0
             yield batch
 
-    monkeypatch.setattr(detection, "time", clock)
+    monkeypatch.setattr(outcome, "time", clock)
     monkeypatch.setattr(detection, "batches", slow_batches)
     monkeypatch.setattr(detection, "read_images", slow_read)
     for name, seconds in (("build_detector", 1.0), ("train", 100.0), ("evaluate", 20.0)):
@@ -163,6 +164,52 @@ def test_a_device_that_failed_raises(cache: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(detection, "train", fail)
     with pytest.raises(torch.AcceleratorError):
         tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
+
+
+def test_a_rehearsal_extrapolates_from_a_few_steps_and_images(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes 1 s, detecting in an image 10 s, reading one 0.5 s, building 3 s."""
+    clock = Clock()
+
+    def slow_batches(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for batch in batches(*arguments, **options):
+            clock.now += 0.5 * len(batch[0])
+            yield batch
+
+    def slow_read(data: Any, indices: Any, device: Any) -> torch.Tensor:
+        clock.now += 0.5 * len(indices)
+        return read_images(data, indices, device)
+
+    def slow_train(network: Any, stream: Any, schedule: Any, settings: Any) -> Any:
+        clock.now += schedule.steps
+        return train(network, stream, schedule, settings)
+
+    def slow_evaluate(detector: Any, data: Any, indices: Any, *rest: Any, **options: Any) -> dict[str, float]:
+        clock.now += 10.0 * len(indices)
+        return evaluate(detector, data, indices, *rest, **options)
+
+    monkeypatch.setattr(outcome, "time", clock)
+    monkeypatch.setattr(detection, "TIMED_BATCHES", 2)
+    monkeypatch.setattr(detection, "build_detector", clock.delayed(detection.build_detector, 3.0))
+    for name, slow in (
+        ("batches", slow_batches),
+        ("read_images", slow_read),
+        ("train", slow_train),
+        ("evaluate", slow_evaluate),
+    ):
+        monkeypatch.setattr(detection, name, slow)
+    proxy = tiny_proxy(cache, steps=70, eval_batch_size=1)
+    rehearsal = proxy.rehearse(ARCHITECTURE, seed=0)
+    whole = {"build": 3.0, "data": 0.5 * (70 * 4 + 4), "train": 70.0, "evaluate": 40.0}
+    assert rehearsal.measurement.seconds == pytest.approx(whole)
+    assert (rehearsal.measurement.budget.steps, rehearsal.measurement.budget.eval_images) == (70, 4)
+    assert rehearsal.how == "extrapolated from 20 of 70 training steps and from detecting in 2 of 4 images"
+    assert clock.now < sum(whole.values())
+    assert proxy.evaluate(ARCHITECTURE, seed=0).seconds == pytest.approx(whole)
+
+
+def test_the_size_of_the_cache_is_that_of_its_images(cache: Path) -> None:
+    assert tiny_proxy(cache).cache_bytes() == 16 * 3 * 32 * 32
+    assert max(file.stat().st_size for file in cache.rglob("images.npy")) == pytest.approx(16 * 3 * 32 * 32, abs=128)
 
 
 def test_data_is_opened_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

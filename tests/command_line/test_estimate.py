@@ -1,0 +1,97 @@
+"""What a search is said to take."""
+
+import numpy as np
+import pytest
+import torch
+
+import proxies
+import search_spaces
+from nas.command_line.config import load_config
+from nas.command_line.estimate import hours_of, print_estimate, record_bytes, trainings_wanted
+from nas.engine import Store, run_serial
+from nas.engine.search import Search
+from nas.engine.settings import SearchSettings
+from proxies.base import Measurement, Proxy, Rehearsal
+from search_spaces.errors import SearchError
+from tests.engine.engine_support import Drifting, Hashed, end
+
+SPACE = search_spaces.build("toy")
+ARGUMENTS = ["space=toy", "proxy=synthetic", "runner.workers=2", "runner.gpus_per_trial=0", "samples=9"]
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+class Timed(Proxy):
+    """Says that an evaluation takes 90 s."""
+
+    def __init__(self, measurement=Measurement(ap=0.1, seconds={"train": 80.0, "evaluate": 10.0})):  # noqa: B008
+        self.measurement = measurement
+
+    def evaluate(self, architecture, seed):
+        return self.measurement
+
+    def cache_bytes(self):
+        return 57_000_000
+
+
+def test_everything_is_reckoned_from_one_architecture(capsys):
+    print_estimate(load_config("search", ARGUMENTS), SPACE, Timed())
+    said = capsys.readouterr().out
+    assert "one architecture of space toy: 90.0 s (train 80 s, evaluate 10 s), measured by one whole evaluation" in said
+    assert "workers at a time: 2, so 80.0 trials per hour" in said
+    assert "9 trainings: 8 min, that is 0.12 hours" in said, "five rounds of two workers, 450 s"
+    assert "disk: 57 MB of decoded images in the cache; " in said
+
+
+def test_the_threads_are_those_of_a_trial():
+    print_estimate(load_config("search", [*ARGUMENTS, "runner.cpus_per_trial=3"]), SPACE, Timed())
+    assert torch.get_num_threads() == 3
+
+
+def test_an_architecture_that_cannot_be_evaluated_ends_it():
+    failing = Timed(Measurement(ap=None, error="out of memory in phase train: no message", seconds={"train": 1.0}))
+    with pytest.raises(SearchError, match="could not be evaluated: out of memory in phase train"):
+        print_estimate(load_config("search", ARGUMENTS), SPACE, failing)
+
+
+def test_an_evaluation_that_takes_no_time_is_no_error(capsys):
+    print_estimate(load_config("search", ARGUMENTS), SPACE, Timed(Measurement(ap=0.1, seconds={"evaluate": 0.0})))
+    assert "9 trainings: 0.0 s" in capsys.readouterr().out
+
+
+def test_the_same_architecture_is_timed_again():
+    timed = []
+
+    class Kept(Timed):
+        def rehearse(self, architecture, seed):
+            timed.append((architecture, seed))
+            return Rehearsal(self.measurement, "kept")
+
+    for seed in (3, 3, 4):
+        print_estimate(load_config("search", [*ARGUMENTS, f"seed={seed}"]), SPACE, Kept())
+    assert timed[0] == timed[1] != timed[2]
+
+
+def test_the_samples_are_the_trainings():
+    assert trainings_wanted({"samples": 14}) == 14
+
+
+@pytest.mark.parametrize(("trainings", "workers", "rounds"), [(1, 1, 1), (7, 2, 4), (8, 2, 4), (1, 8, 1)])
+def test_the_last_round_may_have_idle_workers(trainings, workers, rounds):
+    assert hours_of(trainings, workers, 1800.0) == rounds / 2
+
+
+def test_a_record_is_about_as_large_as_was_reckoned(tmp_path):
+    """SQLite keeps a page for itself and fills pages not to the last byte."""
+    search = Search(Drifting(), Store.create(tmp_path, {}, {}, {}), SearchSettings(samples=100))
+    run_serial(search, Hashed)
+    proposals = len(search.history.trials)
+    end(search)
+    architecture = SPACE.sample(np.random.default_rng(0))
+    reckoned = record_bytes(architecture, SPACE, proxies.build("synthetic").evaluate(architecture, 0))
+    assert (tmp_path / "record.db").stat().st_size == pytest.approx(reckoned * proposals, rel=0.4)
