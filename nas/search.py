@@ -7,7 +7,6 @@ controller learns. The record, the best architecture, pictures and a report are 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from nas.command_line import Config, run_command
 from nas.command_line.against import baseline_of, check_against
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.estimate import print_estimate
-from nas.command_line.parts import make_controller, make_space, proxy_factory, without_name
+from nas.command_line.parts import make_controller, make_space, proxy_anywhere, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner, worker_count
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
@@ -69,7 +68,7 @@ def search(config: Config) -> None:
         run_trials, folder = make_runner(config), _folder(config)
         if config["repair"]:
             warn(*repair_record(folder))
-        proxy = _make_proxy(config)()
+        proxy = proxy_anywhere(config)()
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         proxy.prepare()
@@ -82,7 +81,7 @@ def search(config: Config) -> None:
         state = Search(controller, store, settings, on_change=progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
-        reason = _run(state, run_trials, _make_proxy(config), progress)
+        reason = _run(state, run_trials, proxy_anywhere(config), progress)
     run = read_run(folder)
     baseline = baseline_of(run, folder, config["against"])
     written = write_outputs(run, folder, baseline)
@@ -102,17 +101,6 @@ def _folder(config: Config) -> Path:
     if config["resume"]:
         return existing_folder(config["run"])
     return new_folder(config["run"], *(config[part]["name"] for part in ("space", "controller", "proxy")))
-
-
-def _make_proxy(config: Config) -> MakeProxy:
-    """What builds the proxy, here or in a worker that was started in another folder: its paths are absolute."""
-    paths = {key: config["data"].get(key) for key in ("root", "cache_dir")}
-    absolute = {key: os.path.abspath(os.path.expanduser(path)) for key, path in paths.items() if _is_text(path)}
-    return proxy_factory({**config, "data": {**config["data"], **absolute}})
-
-
-def _is_text(path: object) -> bool:
-    return isinstance(path, str) and bool(path)
 
 
 def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Store:

@@ -38,7 +38,7 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     each = sum(measured.seconds.values())
     trainings = trainings_wanted(config)
     row = record_bytes(architecture, space, measured)
-    phases = ", ".join(f"{phase} {duration(value)}" for phase, value in measured.seconds.items())
+    phases = ", ".join(f"{phase} {value:,.1f} s" for phase, value in measured.seconds.items())
     print(f"an estimate; nothing is searched, and no run folder is left. On {measured.device}, one worker alone:")
     print(f"one architecture of space {space.name}: {each:,.1f} s ({phases}), {rehearsal.how}")
     rate = f"{3600 * workers / each:,.1f}" if each > 0 else "any number of"

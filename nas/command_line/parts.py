@@ -6,6 +6,7 @@ made, see :mod:`search_spaces.kinds`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -52,6 +53,15 @@ def proxy_factory(config: Config) -> Callable[[], Proxy]:
     offered = {"data": data, "cache_dir": cache_dir, "space": dict(config["space"])}
     given = {key: value for key, value in offered.items() if key in fields}
     return partial(proxies.build, **{**settings, **given})
+
+
+def proxy_anywhere(config: Config) -> Callable[[], Proxy]:
+    """What :func:`proxy_factory` gives, with absolute paths, for workers that are started in another folder."""
+    paths = {key: config["data"].get(key) for key in ("root", "cache_dir")}
+    absolute = {
+        key: os.path.abspath(os.path.expanduser(path)) for key, path in paths.items() if isinstance(path, str) and path
+    }
+    return proxy_factory({**config, "data": {**config["data"], **absolute}})
 
 
 def make_data(config: Config, image_size: int) -> DetectionData:

@@ -42,7 +42,10 @@ class Timed(Proxy):
 def test_everything_is_reckoned_from_one_architecture(capsys):
     print_estimate(load_config("search", ARGUMENTS), SPACE, Timed())
     said = capsys.readouterr().out
-    assert "one architecture of space toy: 90.0 s (train 80 s, evaluate 10 s), measured by one whole evaluation" in said
+    assert (
+        "one architecture of space toy: 90.0 s (train 80.0 s, evaluate 10.0 s), measured by one whole evaluation"
+        in said
+    )
     assert "workers at a time: 2, so 80.0 trials per hour" in said
     assert "9 trainings: 8 min, that is 0.12 hours" in said, "five rounds of two workers, 450 s"
     assert "disk: 57 MB of decoded images in the cache; " in said

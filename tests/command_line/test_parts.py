@@ -7,7 +7,7 @@ import pytest
 
 from nas.command_line.config import load_config
 from nas.command_line.part_files import part_names
-from nas.command_line.parts import make_controller, make_data, make_space, proxy_factory, without_name
+from nas.command_line.parts import make_controller, make_data, make_space, proxy_anywhere, proxy_factory, without_name
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError, SpaceError
 
@@ -96,3 +96,16 @@ def test_a_setting_of_the_data_is_refused_in_the_same_form(tmp_path):
     config["data"] = {**config["data"], "image": 5}
     with pytest.raises(ConfigError, match=r"unknown data setting 'image' \(did you mean 'images'\?\); there are: "):
         make_data(config, 32)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("data", "{here}/data"), (".", "{here}"), ("../x", "{above}/x"), ("~/x", "{home}/x"), ("/abs", "/abs")],
+)
+def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/me")
+    config = load_config("search", ["data=coco", f"data.root='{given}'", f"data.cache_dir='{given}'"])
+    settings = proxy_anywhere(config).keywords
+    right = expected.format(here=tmp_path, above=tmp_path.parent, home="/home/me")
+    assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)

@@ -315,19 +315,6 @@ def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, mon
     assert (tmp_path / "found" / "record.db").stat().st_size >= before
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [("data", "{here}/data"), (".", "{here}"), ("../x", "{above}/x"), ("~/x", "{home}/x"), ("/abs", "/abs")],
-)
-def test_workers_get_paths_that_hold_in_any_folder(monkeypatch, tmp_path, given, expected):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/me")
-    config = search.configure("search", ["data=coco", f"data.root='{given}'", f"data.cache_dir='{given}'"])
-    settings = search._make_proxy(config).keywords
-    right = expected.format(here=tmp_path, above=tmp_path.parent, home="/home/me")
-    assert (settings["data"]["root"], settings["cache_dir"]) == (right, right)
-
-
 @pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("runner", ["serial", "ray"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
