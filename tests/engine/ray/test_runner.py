@@ -15,6 +15,7 @@ import pytest
 import ray
 
 from nas.engine import TrialState, read_run, run_serial
+from nas.engine.ledger import ledger
 from nas.engine.ray import RaySettings, run_ray
 from nas.engine.ray.runner import _sentence, _storage
 from nas.engine.trial import trial_seed
@@ -66,6 +67,18 @@ def test_two_workers_evaluate_every_sample_once_and_are_reused(tmp_path, capfd):
     assert search.stop_reason == "all 30 samples were evaluated."
     assert sorted(os.listdir(folder)) == [".lock", "record.db"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_ledger_accounts_for_the_time_of_both_workers(tmp_path):
+    begun = time.time()
+    run(tmp_path, partial(Hashed, delay=0.5), samples=9)
+    wall = time.time() - begun
+    found = ledger(read_run(tmp_path))
+    assert found.wall_seconds == pytest.approx(wall, rel=0.05, abs=1.0)
+    assert found.worker_seconds == pytest.approx(2 * found.wall_seconds)
+    assert sum(found.seconds.values()) == pytest.approx(found.worker_seconds)
+    assert found.seconds["training"] == pytest.approx(9 * 0.5)
+    assert found.beyond == 0.0
 
 
 def test_one_worker_proposes_what_the_serial_runner_proposes(tmp_path):
@@ -165,6 +178,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from tests.engine.engine_support import Hashed, end, start
+from nas.engine.ledger import ledger
 from nas.engine.ray import RaySettings, run_ray
 from nas.engine.ray.runner import _sentence, _storage
 search = start(Path(sys.argv[1]), samples=12)
