@@ -177,5 +177,8 @@ def test_settings_are_checked_when_built(settings: dict[str, Any], pattern: str)
 
 
 def test_unknown_proxy() -> None:
-    with pytest.raises(ConfigError, match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, synth"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, loss, synthetic, zero_cost",
+    ):
         proxies.build("detektion")
