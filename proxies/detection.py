@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-import torch
-
 from nas.datasets.augment import read_images
-from nas.datasets.dataset import DetectionData, Split, reserve
-from nas.datasets.registry import open_data
-from nas.detectors import Network, build_detector, cost, keep_freed_memory
+from nas.datasets.dataset import DetectionData, Split
+from nas.detectors import Network
 from nas.detectors.backbones import FAMILIES
 from nas.detectors.devices import find_device
 from nas.evaluation import evaluate
@@ -22,11 +18,11 @@ from nas.training.loop import mean_of_last, train
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
 from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy, Rehearsal
+from proxies.images import image_bytes, open_images
 from proxies.outcome import Outcome
 from proxies.rehearsal import extrapolate
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
-from search_spaces.errors import first_line
 from search_spaces.settings import at_least, boolean
 from search_spaces.vocabulary import SPINENET
 
@@ -92,56 +88,17 @@ class DetectionProxy(Proxy):
         chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
 
-    def cache_bytes(self) -> int:
-        """Three bytes a pixel; annotations are small beside that."""
-        data, _ = self.open()
-        return 3 * len(data) * data.image_size**2
-
-    def rehearse(self, architecture: Architecture, seed: int) -> Rehearsal:
-        """Train for a few steps and evaluate on a few images, after a still shorter evaluation for warming up.
-
-        Training is taken to grow with the steps, evaluation with its images, and reading with the images of both.
-        """
-        whole = self._budget(self.open()[1])
-        self._shortened(WARM_UP_STEPS, 1).evaluate(architecture, seed)
-        part = self._shortened(min(TIMED_STEPS, whole.steps), TIMED_BATCHES).evaluate(architecture, seed)
-        return extrapolate(part, whole)
-
-    def _shortened(self, steps: int, eval_batches: int) -> DetectionProxy:
-        settings = replace(self.settings, steps=steps, epochs=None)
-        return DetectionProxy(settings, most_reserved=eval_batches * settings.eval_batch_size)
-
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
-        """Build, train and evaluate; ``seed`` decides the initial weights.
-
-        A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
-        device that has failed as a whole raises, since it is not the architecture's fault.
-        """
-        if self.device.type == "cpu":
-            keep_freed_memory()
+        """Build, train and evaluate; ``seed`` decides the initial weights. For errors see :meth:`Outcome.filled_by`."""
         data, split = self.open()
-        outcome = Outcome(self._budget(split))
-        try:
-            self._measure(outcome, architecture, seed, data, split)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            outcome.error = f"out of memory in phase {outcome.phase}: {first_line(error)}"
-        except torch.AcceleratorError:
-            raise
-        except RuntimeError as error:
-            outcome.error = f"{type(error).__name__} in phase {outcome.phase}: {first_line(error)}"
-        if outcome.error is not None and self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return outcome.measurement(self.device)
+        outcome = Outcome(self.device, self._budget(split))
+        return outcome.filled_by(lambda: self._measure(outcome, architecture, seed, data, split))
 
     def _measure(
         self, outcome: Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
     ) -> None:
         recipe, budget = self.settings, outcome.budget
-        with outcome.timed("build"):
-            torch.manual_seed(seed)
-            detector = build_detector(architecture, recipe.scaling, classes=len(data.class_names) + 1).to(self.device)
-            price = cost(detector, budget.image_size)
-            outcome.params, outcome.multiply_adds = price.params_trainable, price.multiply_adds
+        detector = outcome.build(architecture, recipe.scaling, len(data.class_names) + 1, seed)
         with outcome.timed("train"):
             stream = batches(
                 data,
@@ -156,14 +113,21 @@ class DetectionProxy(Proxy):
         if result.diverged:
             outcome.diverged = True
             outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
-            return
-        outcome.metrics["train_loss"] = mean_of_last(result.losses)
+        else:
+            self._judge(outcome, detector, result.losses, data, split)
+
+    def _judge(
+        self, outcome: Outcome, detector: Network, losses: Sequence[float], data: DetectionData, split: Split
+    ) -> None:
+        """Put into the outcome what a trained detector is worth; ``losses`` are those of its training, in order."""
+        outcome.metrics["train_loss"] = mean_of_last(losses)
         with outcome.timed("evaluate"):
             self._evaluate(outcome, detector, data, split)
-        if not 0 <= (ap := outcome.metrics["ap"]) <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
+        outcome.ap = outcome.metrics["ap"]
+        if not 0 <= outcome.ap <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
             outcome.error = (
-                f"AP could not be measured: the evaluation gave {ap:g} for the {len(split.reserved)} reserved images, "
-                f"as it does when none of their objects counts"
+                f"AP could not be measured: the evaluation gave {outcome.ap:g} for the {len(split.reserved)} reserved "
+                f"images, as it does when none of their objects counts"
             )
 
     def _evaluate(self, outcome: Outcome, detector: Network, data: DetectionData, split: Split) -> None:
@@ -181,26 +145,35 @@ class DetectionProxy(Proxy):
                 estimate_statistics(detector, outcome.reading(stream))
         outcome.metrics.update(measured())
 
+    def rehearse(self, architecture: Architecture, seed: int) -> Rehearsal:
+        """Train for a few steps and evaluate on a few images, after a still shorter evaluation for warming up."""
+        whole = self._budget(self.open()[1])
+        self._shortened(WARM_UP_STEPS, 1).evaluate(architecture, seed)
+        part = self._shortened(min(TIMED_STEPS, whole.steps), TIMED_BATCHES).evaluate(architecture, seed)
+        if "evaluate" in part.seconds:
+            part = replace(part, error=None)  # no object of the few images may have counted, which is no failure here
+        return extrapolate(part, whole)
+
+    def _shortened(self, steps: int, eval_batches: int) -> DetectionProxy:
+        settings = replace(self.settings, steps=steps, epochs=None)
+        return DetectionProxy(settings, most_reserved=eval_batches * settings.eval_batch_size)
+
+    def cache_bytes(self) -> int:
+        """The size of the decoded images."""
+        return image_bytes(self.open()[0])
+
     def open(self) -> tuple[DetectionData, Split]:
         """The data set and its reserved images; opened once per process, however many trials it runs."""
-        settings = self.settings
-        data, image_size = json.dumps(dict(settings.data), sort_keys=True), known("image_size", settings.image_size)
-        opened = _open_once(data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed)
+        settings, image_size = self.settings, known("image_size", self.settings.image_size)
+        opened = open_images(
+            settings.data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed
+        )
         if self._most_reserved is None:
             return opened
-        images, split = opened
-        return images, replace(split, reserved=split.reserved[: self._most_reserved])
+        data, split = opened
+        return data, replace(split, reserved=split.reserved[: self._most_reserved])
 
     def _budget(self, split: Split) -> Budget:
         recipe, images = self.settings, len(split.train)
         image_size, batch_size = known("image_size", recipe.image_size), known("batch_size", recipe.batch_size)
         return Budget(image_size, batch_size, recipe.steps_for(images), images, len(split.reserved))
-
-
-@lru_cache(maxsize=2)
-def _open_once(
-    data: str, image_size: int, cache_dir: str | None, reserved_images: int | None, reserve_seed: int
-) -> tuple[DetectionData, Split]:
-    """The data set and its reserved images; kept, so that all trials of a process share one memory map."""
-    opened = open_data(json.loads(data), image_size, cache_dir)
-    return opened, reserve(opened, reserved_images, reserve_seed)

@@ -6,5 +6,5 @@ from proxies.base import Measurement
 
 
 def reward(measurement: Measurement) -> float | None:
-    """AP, the reward of the paper (section 3.1); None when the evaluation failed."""
-    return None if measurement.error is not None else measurement.ap
+    """AP, the reward of the paper (section 3.1), or the score in its place; None when the evaluation failed."""
+    return None if measurement.error is not None else measurement.value

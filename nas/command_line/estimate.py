@@ -33,7 +33,7 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     architecture = space.sample(np.random.default_rng(seed))
     rehearsal = proxy.rehearse(architecture, trial_seed(seed, 0))
     measured = rehearsal.measurement
-    if "evaluate" not in measured.seconds:
+    if measured.error is not None:
         raise SearchError(f"the architecture that was to be timed could not be evaluated: {measured.error}")
     each = sum(measured.seconds.values())
     trainings = trainings_wanted(config)

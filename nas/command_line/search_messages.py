@@ -16,7 +16,7 @@ from nas.engine.store import Store
 from nas.reporting import summarise
 from nas.reporting.comparison import compare, comparison_sentences
 from nas.reporting.summary import Summary
-from nas.words import duration
+from nas.words import duration, number
 from search_spaces.base import SearchSpace
 from search_spaces.errors import SearchError
 
@@ -66,7 +66,9 @@ def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...], bas
     if summary.best is None:
         raise SearchError(_why_nothing(summary, folder))
     print(comparison_sentences(run, compare(run, baseline))[0])
-    print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
+    trial, reward = summary.best.trial, number(summary.best.reward, 4)
+    name = trial.measurement.value_name if trial.measurement else "reward"
+    print(f"best: trial {trial.number}, {name} {reward} ({trial.fingerprint})")
     print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from nas.engine.search import Search
 from nas.engine.trial import TrialRecord, TrialState
-from nas.words import duration, rewrite_line
+from nas.words import duration, number, rewrite_line
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -21,7 +21,7 @@ PLAIN_SECONDS = 30.0
 
 
 def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, session_started: float, now: float) -> str:
-    """One line: evaluated/wanted, best AP, mean of the last results, trials per hour, time left, what had no result.
+    """One line: evaluated/wanted, best AP or score, mean of the last, trials per hour, time left, what had no result.
 
     Args:
         trials: the record so far.
@@ -31,7 +31,7 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
     """
     states = Counter(trial.state for trial in trials)
     evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
-    parts = [f"{len(evaluated)}/{samples}", *_ap_parts(evaluated)]
+    parts = [f"{len(evaluated)}/{samples}", *_value_parts(evaluated)]
     fresh = sum(trial.session == session for trial in evaluated)
     if fresh and now > session_started:
         seconds_each = (now - session_started) / fresh
@@ -48,16 +48,15 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
     return " | ".join(parts)
 
 
-def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
-    complete = sorted(
-        (trial for trial in evaluated if trial.measurement is not None and trial.measurement.ap is not None),
-        key=lambda trial: trial.finished or 0.0,
-    )
-    aps = [trial.measurement.ap for trial in complete if trial.measurement and trial.measurement.ap is not None]
-    if not aps:
+def _value_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
+    in_order = sorted(evaluated, key=lambda trial: trial.finished or 0.0)
+    measured = [trial.measurement for trial in in_order if trial.measurement is not None]
+    values = [measurement.value for measurement in measured if measurement.value is not None]
+    if not values:
         return []
-    last = aps[-WINDOW:]
-    return [f"best AP {max(aps):.4f}", f"mean of last {len(last)} {sum(last) / len(last):.4f}"]
+    name = next(measurement.value_name for measurement in measured if measurement.value is not None)
+    last = values[-WINDOW:]
+    return [f"best {name} {number(max(values), 4)}", f"mean of last {len(last)} {number(sum(last) / len(last), 4)}"]
 
 
 class ProgressLine:

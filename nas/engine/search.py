@@ -113,7 +113,7 @@ class Search:
         return trial
 
     def finish(self, trial: Trial, measurement: Measurement, started: float | None = None) -> None:
-        """Record what a trial gave and tell the controller; a measurement without AP makes the trial FAILED.
+        """Record what a trial gave and tell the controller; one without AP or score makes the trial FAILED.
 
         Args:
             trial: as handed out.
@@ -123,7 +123,8 @@ class Search:
         Raises:
             RecordError: the record cannot be written.
         """
-        error = measurement.error or (None if measurement.ap is not None else "the proxy reported no AP.")
+        missing = "the proxy reported no AP and no score." if measurement.value is None else None
+        error = measurement.error or missing
         reward = None if error else self._reward(measurement)
         if error is None and (reward is None or not math.isfinite(reward)):
             error = f"the reward is {reward}; it must be a finite number."

@@ -25,6 +25,7 @@ from nas.engine.baseline import Baseline, is_random
 from nas.engine.record import Run
 from nas.reporting.summary import Sample, samples
 from nas.statistics import Interval, interval
+from nas.words import number
 
 TOP_SHARE = 0.25
 LEAST = 10
@@ -152,7 +153,10 @@ def _limits(found: Comparison) -> str:
 
 
 def _signed(difference: Interval) -> str:
-    return f"{difference.estimate:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+    estimate, low, high = (
+        f"{'+' * (value >= 0)}{number(value, 4)}" for value in (difference.estimate, difference.low, difference.high)
+    )
+    return f"{estimate} ({low} to {high})"
 
 
 def _compare(own: Sequence[Sample], random: Sequence[Sample], baseline: str | None, paired: bool) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,13 @@ def _write_architecture(run: Run, best: Sample, folder: Path) -> Path:
 
 
 def _origin(run: Run, best: Sample) -> dict[str, Any]:
-    """Which trial of which search the architecture comes from."""
-    session = run.sessions[best.trial.session]
+    """Which trial of which search the architecture comes from, and what it was ranked by."""
+    session, measured = run.sessions[best.trial.session], best.trial.measurement
     return {
         "number": best.trial.number,
         "reward": best.reward,
-        "ap": best.trial.measurement.ap if best.trial.measurement else None,
+        "ap": measured.ap if measured else None,
+        **({"score": asdict(measured.score)} if measured and measured.score else {}),
         "fingerprint": best.trial.fingerprint,
         "config": essentials(session.config),
         "commit": session.provenance.get("commit"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from nas.engine.trial import TrialState
 from nas.reporting.summary import Sample, Summary
 from nas.words import plural
+from proxies.base import Measurement
 
 METRICS = {
     "updates": "how often the controller has learnt from a batch of rewards",
@@ -54,13 +55,27 @@ def limits(summary: Summary) -> list[str]:
 
 
 def _proxy_sentence(best: Sample) -> str:
-    budget = best.trial.measurement.budget if best.trial.measurement else None
+    measured = best.trial.measurement
+    budget = measured.budget if measured else None
+    if measured and measured.score:
+        return _score_sentence(measured)
     if budget is None or not budget.steps:
         return "The reward does not come from training a detector, so it says nothing about detection."
     return (
         f"Every architecture was trained small and short ({budget.steps:,} steps of {budget.batch_size} images at "
         f"{budget.image_size} px; AP on {plural(budget.eval_images, 'image')} held out of the training split): "
         "such an AP ranks architectures; it does not foretell the AP of full training."
+    )
+
+
+def _score_sentence(measured: Measurement) -> str:
+    budget, whose = measured.budget, "untrained detectors"
+    if budget.steps:
+        trained = f"{budget.steps:,} steps of {budget.batch_size} images at {budget.image_size} px"
+        whose = f"small detectors after {trained}"
+    return (
+        f"The reward is the score {measured.value_name} of {whose}, and no AP; how far it ranks architectures as "
+        "training does must be measured before its order is trusted."
     )
 
 

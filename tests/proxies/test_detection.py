@@ -103,8 +103,9 @@ def test_the_wait_for_images_is_a_phase_of_its_own(cache: Path, monkeypatch: pyt
     monkeypatch.setattr(outcome, "time", clock)
     monkeypatch.setattr(detection, "batches", slow_batches)
     monkeypatch.setattr(detection, "read_images", slow_read)
-    for name, seconds in (("build_detector", 1.0), ("train", 100.0), ("evaluate", 20.0)):
-        monkeypatch.setattr(detection, name, clock.delayed(getattr(detection, name), seconds))
+    monkeypatch.setattr(outcome, "build_detector", clock.delayed(outcome.build_detector, 1.0))
+    for name, delay in (("train", 100.0), ("evaluate", 20.0)):
+        monkeypatch.setattr(detection, name, clock.delayed(getattr(detection, name), delay))
     seconds = tiny_proxy(cache, eval_batch_size=2).evaluate(ARCHITECTURE, seed=0).seconds
     assert seconds == {"build": 1.0, "data": 3 * 3.0 + 2 * 5.0, "train": 100.0, "evaluate": 20.0}
     assert sum(seconds.values()) == clock.now
@@ -189,7 +190,7 @@ def test_a_rehearsal_extrapolates_from_a_few_steps_and_images(cache: Path, monke
 
     monkeypatch.setattr(outcome, "time", clock)
     monkeypatch.setattr(detection, "TIMED_BATCHES", 2)
-    monkeypatch.setattr(detection, "build_detector", clock.delayed(detection.build_detector, 3.0))
+    monkeypatch.setattr(outcome, "build_detector", clock.delayed(outcome.build_detector, 3.0))
     for name, slow in (
         ("batches", slow_batches),
         ("read_images", slow_read),
@@ -262,5 +263,8 @@ def test_settings_are_checked_when_built(settings: dict[str, Any], pattern: str)
 
 
 def test_unknown_proxy() -> None:
-    with pytest.raises(ConfigError, match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, synth"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, loss, synthetic, zero_cost",
+    ):
         proxies.build("detektion")

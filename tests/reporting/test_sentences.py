@@ -8,7 +8,7 @@ from nas.engine.trial import TrialState
 from nas.reporting.sentences import METRICS, limits, metrics_sentences, state_sentence
 from nas.reporting.summary import summarise
 from proxies.base import Measurement
-from tests.reporting.fake_runs import complete, mixed_run, other, run_of
+from tests.reporting.fake_runs import complete, mixed_run, other, run_of, scored
 
 
 def said(*trials, **options) -> str:
@@ -48,6 +48,15 @@ def test_what_the_reward_comes_from():
     assert limits(summarise(run_of(untrained)))[-1] == (
         "The reward does not come from training a detector, so it says nothing about detection."
     )
+
+
+def test_what_a_score_is_of():
+    assert limits(summarise(run_of(scored(0))))[-1] == (
+        "The reward is the score synflow of untrained detectors, and no AP; how far it ranks architectures as training "
+        "does must be measured before its order is trusted."
+    )
+    trained = limits(summarise(run_of(scored(0, "negative loss", steps=50))))[-1]
+    assert "the score negative loss of small detectors after 50 steps of 4 images at 128 px, and no AP" in trained
 
 
 def test_metrics_are_explained_and_strangers_are_not():
