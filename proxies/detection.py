@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -72,6 +72,21 @@ class DetectionProxy(Proxy):
         """The settings that depend on the device, and the device."""
         chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
+
+    def longer(self, factor: float) -> DetectionProxy:
+        """The same with ``factor`` times the steps or epochs; the schedule is stretched with them."""
+        if factor == 1:
+            return self
+        recipe = self.settings
+        if recipe.epochs is not None:
+            return DetectionProxy(replace(recipe, epochs=recipe.epochs * factor))
+        return DetectionProxy(replace(recipe, steps=round(known("steps", recipe.steps) * factor)))
+
+    def check(self, architecture: Architecture) -> None:
+        """Build the detector without memory for its weights, for images of this size."""
+        with torch.device("meta"):
+            detector = build_detector(architecture, self.settings.scaling)
+        cost(detector, known("image_size", self.settings.image_size))
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
         """Build, train and evaluate; ``seed`` decides the initial weights.
