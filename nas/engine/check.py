@@ -7,9 +7,11 @@ chosen nothing: their mean is free of the luck of the maximum.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from types import NoneType
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +126,53 @@ class CheckRecord:
     def ap(self) -> float | None:
         """The AP that was measured; None for a check without a result."""
         return self.measurement.ap if self.measurement is not None and self.error is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The event that a check was done; the attributes are those of :class:`CheckRecord`."""
+
+    check: Check
+    reward: float | None
+    measurement: Measurement | None
+    error: str | None
+    started: float
+    finished: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in the record."""
+        check = self.check
+        return {
+            "kind": "checked",
+            "purpose": check.purpose.value,
+            "name": check.name,
+            "architecture": check.architecture.to_dict(),
+            "fingerprint": check.architecture.fingerprint,
+            "seed": check.seed,
+            "longer": check.longer,
+            "reward": self.reward,
+            "measurement": None if self.measurement is None else self.measurement.to_dict(),
+            "error": self.error,
+            "started": self.started,
+            "finished": self.finished,
+            "attempts": check.attempt,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Checked:
+        """Read back what :meth:`to_json` gave."""
+        architecture = Architecture.from_dict(data["architecture"])
+        if data["fingerprint"] != architecture.fingerprint:
+            raise ValueError(f"fingerprint {data['fingerprint']!r} is not that of its architecture.")
+        purpose = Purpose(data["purpose"])
+        return cls(
+            check=Check(purpose, data["name"], architecture, data["seed"], data["longer"], data["attempts"]),
+            reward=data["reward"],
+            measurement=None if data["measurement"] is None else Measurement.from_dict(data["measurement"]),
+            error=data["error"],
+            started=data["started"],
+            finished=data["finished"],
+        )
 
 
 _STREAMS = {Purpose.REFERENCE: 0, Purpose.FINALIST: 1, Purpose.FINAL: 2}

@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from types import NoneType
+from dataclasses import dataclass, field
 from typing import Any
 
-from nas.engine.check import Check, Purpose
+from nas.engine.check import Checked
+from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
 from search_spaces.architecture import Architecture
 from search_spaces.decisions import Decisions
 from search_spaces.errors import NasError, RecordError
-from search_spaces.settings import integer, of_type
+from search_spaces.settings import integer
 
 Json = Mapping[str, Any]
 """A dictionary of values that JSON has a form for."""
@@ -154,88 +154,6 @@ class Finished:
             attempts=data["attempts"],
             controller_metrics=dict(data.get("controller_metrics", {})),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A check was done; the attributes are those of :class:`nas.engine.check.CheckRecord`."""
-
-    check: Check
-    reward: float | None
-    measurement: Measurement | None
-    error: str | None
-    started: float
-    finished: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in the record."""
-        check = self.check
-        return {
-            "kind": "checked",
-            "purpose": check.purpose.value,
-            "name": check.name,
-            "architecture": check.architecture.to_dict(),
-            "fingerprint": check.architecture.fingerprint,
-            "seed": check.seed,
-            "longer": check.longer,
-            "reward": self.reward,
-            "measurement": None if self.measurement is None else self.measurement.to_dict(),
-            "error": self.error,
-            "started": self.started,
-            "finished": self.finished,
-            "attempts": check.attempt,
-        }
-
-    @classmethod
-    def from_json(cls, data: Json) -> Checked:
-        """Read back what :meth:`to_json` gave."""
-        architecture = Architecture.from_dict(data["architecture"])
-        if data["fingerprint"] != architecture.fingerprint:
-            raise ValueError(f"fingerprint {data['fingerprint']!r} is not that of its architecture.")
-        purpose = Purpose(data["purpose"])
-        return cls(
-            check=Check(purpose, data["name"], architecture, data["seed"], data["longer"], data["attempts"]),
-            reward=data["reward"],
-            measurement=None if data["measurement"] is None else Measurement.from_dict(data["measurement"]),
-            error=data["error"],
-            started=data["started"],
-            finished=data["finished"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Costed:
-    """The detector that a user will build of an architecture was counted or, with milliseconds, run.
-
-    Attributes:
-        fingerprint: of the architecture.
-        image_size: side of the square images in pixels.
-        params: trainable parameters.
-        multiply_adds: those of one image.
-        milliseconds: median time of one image without post-processing; None where it was not run.
-        device: what it was run on, in words; empty where it was not run.
-    """
-
-    fingerprint: str
-    image_size: int
-    params: int
-    multiply_adds: int
-    milliseconds: float | None = None
-    device: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("image_size", "params", "multiply_adds"):
-            integer(name, getattr(self, name), 1)
-        of_type("milliseconds", self.milliseconds, float, NoneType)
-
-    def to_json(self) -> dict[str, Any]:
-        """The form in the record."""
-        return {"kind": "costed", **asdict(self)}
-
-    @classmethod
-    def from_json(cls, data: Json) -> Costed:
-        """Read back what :meth:`to_json` gave."""
-        return cls(**{field.name: data[field.name] for field in fields(cls)})
 
 
 Event = SessionBegun | Proposed | Finished | Checked | Costed

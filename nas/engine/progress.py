@@ -43,7 +43,7 @@ def progress_text(
     states = Counter(trial.state for trial in trials)
     evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
     parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_ap_parts(evaluated)]
-    fresh = sum(trial.session == session for trial in evaluated)
+    fresh = float(sum(trial.session == session for trial in evaluated))
     fresh += sum(done.check.longer for done in checks if done.session == session)
     if fresh and now > session_started:
         seconds_each = (now - session_started) / fresh
@@ -103,11 +103,12 @@ class ProgressLine:
             self._print(search)
 
     def close(self) -> None:
-        """Print how the search stands now, and end the line."""
+        """Print how the search stands now, and end the line; a second call does nothing."""
         if self._last is not None:
             self._print(self._last)
             if self._terminal:
                 self._write("\n")
+            self._last = None
 
     def _print(self, search: Search) -> None:
         session = len(search.history.sessions) - 1

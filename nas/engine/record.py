@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nas.engine.check import CheckRecord
-from nas.engine.events import Checked, Costed, Event, Finished, Proposed, SessionBegun
+from nas.engine.check import Checked, CheckRecord
+from nas.engine.costs import Costed
+from nas.engine.events import Event, Finished, Proposed, SessionBegun
 from nas.engine.store import RECORD_NAME, read_events
 from nas.engine.trial import TrialRecord, TrialState
 from search_spaces.errors import RecordError

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from controllers.base import Controller
 from nas.engine.asking import Asking
-from nas.engine.check import Check
+from nas.engine.check import Check, Checked
 from nas.engine.checking import Checking
-from nas.engine.events import Checked, Event, Finished
+from nas.engine.costs import Costed
+from nas.engine.events import Event, Finished
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
@@ -192,6 +193,16 @@ class Search:
             trial = self._trial(number)
         self._in_flight.add(trial.number)
         return trial
+
+    def add_costs(self, events: Sequence[Costed]) -> None:
+        """Record what detectors cost.
+
+        Raises:
+            RecordError: the record cannot be written.
+        """
+        self._store.append(events)
+        for event in events:
+            self.history.apply(event)
 
     def _emit(self, event: Event) -> None:
         """Take an event in; :meth:`_write` puts it on the disk."""

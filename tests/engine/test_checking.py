@@ -90,7 +90,7 @@ def test_side_by_side_nobody_waits_who_could_work(tmp_path):
     end(search)
 
 
-@pytest.mark.parametrize("done", (0, 1, 3, 4, 7, 10))
+@pytest.mark.parametrize("done", [0, 1, 3, 4, 7, 10])
 def test_a_search_that_was_cut_off_among_its_checks_is_gone_on_with(tmp_path, done):
     searched(tmp_path / "whole")
     search = start(tmp_path / "run", samples=SAMPLES, **ANSWER)

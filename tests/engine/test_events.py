@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.engine.check import Check, Purpose
-from nas.engine.events import Checked, Costed, Finished, Proposed, SessionBegun, event_from_json
+from nas.engine.check import Check, Checked, Purpose
+from nas.engine.costs import Costed
+from nas.engine.events import Finished, Proposed, SessionBegun, event_from_json
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
 from search_spaces.errors import RecordError

@@ -205,6 +205,9 @@ TINY = [
     "data.train_annotations=objects.json",
     *(f"proxy.{key}=2" for key in ("steps", "batch_size", "reserved_images", "eval_batch_size", "warmup_steps")),
     "proxy.image_size=32",
+    "references=[]",
+    "finalists.count=0",
+    "recommend.measure=false",
     "runner=serial",
     "controller=random",
 ]
