@@ -13,8 +13,11 @@ from nas.engine.older import is_older
 from nas.engine.record import Run
 from nas.engine.store import Store
 from nas.reporting import summarise
+from nas.reporting.answer import Answer, Contender, answer
+from nas.reporting.recommendation import Point, recommend
+from nas.reporting.sentences import comparisons, cost_text, estimate_text
 from nas.reporting.summary import Summary
-from nas.words import duration
+from nas.words import duration, number, one_line, plural, short_count
 from search_spaces.base import SearchSpace
 from search_spaces.errors import SearchError
 
@@ -22,10 +25,11 @@ from search_spaces.errors import SearchError
 def announce(config: Config, space: SearchSpace, folder: Path) -> None:
     """What is searched, and how to follow it."""
     paper_size = space.paper_size()
+    beside = f" beside {', '.join(config['references'])}" if config.get("references") else ""
     by_the_paper = "" if paper_size is None else f"; by the paper's formula {paper_size:.3g}"
     print(
         f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
-        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
+        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples{beside}\n"
         f"run folder {folder}; follow it with: {command_line('nas.report', run=folder)}",
         flush=True,
     )
@@ -50,18 +54,63 @@ def say_interrupted(folder: Path) -> None:
 
 
 def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...]) -> None:
-    """Why the search is over, what was written, the best architecture, and what to do with it.
+    """Why the search is over, what was written, and the answer: the winner beside the references, and what to do next.
 
     Raises:
-        SearchError: nothing could be evaluated.
+        SearchError: nothing could be evaluated, or nothing meets the limits of ``recommend``.
     """
-    summary = summarise(run)
+    summary, found, recommended = summarise(run), answer(run), recommend(run)
     print(f"\nthe search is over: {reason}")
     print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
-    if summary.best is None:
+    if found.best is None:
         raise SearchError(_why_nothing(summary, folder))
-    print(f"best: trial {summary.best.trial.number}, AP {summary.best.reward:.4f} ({summary.best.trial.fingerprint})")
+    for line in (*_best_lines(found), *_reference_lines(found), *comparisons(found)):
+        print(line)
+    if recommended is not None and recommended.point is None:
+        raise SearchError(f"recommend: {recommended.why} Everything else is written to {folder}.")
+    if recommended is not None and recommended.point is not None:
+        print(_recommendation_line(recommended.point, recommended.why))
     print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
+
+
+def _best_lines(found: Answer) -> list[str]:
+    """The winner with what it costs, or the best trial where no finalists have chosen."""
+    best, winner = found.best, found.winner
+    assert best is not None
+    if winner is None:
+        return [f"best: trial {best.trial.number}, AP {best.reward:.4f} ({best.trial.fingerprint})"]
+    by = "further seeds" if winner.final else "the seeds that chose it"
+    among = f"winner of {plural(len(found.finalists), 'finalist')}"
+    lines = [
+        f"{among}: {winner.name}, AP {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
+    ]
+    if cost := cost_text(winner.cost):
+        lines.append(f"as a full-size detector it has {cost} for an image of {_side(winner)} px")
+    return lines
+
+
+def _side(contender: Contender) -> int:
+    return contender.cost.image_size if contender.cost else 0
+
+
+def _reference_lines(found: Answer) -> list[str]:
+    """Each reference: as the winner where it was trained as long, else at the budget of a trial."""
+    lines = []
+    for one in found.references:
+        cost = f"; {text}" if (text := cost_text(one.cost)) else ""
+        measured = f"AP {number(one.ap)} at the budget of a trial"
+        if found.winner is not None and one.longer is not None:
+            measured = f"AP {estimate_text(one.longer)} likewise"
+        lines.append(f"{one_line(one.name)}: {measured}{cost}")
+    return lines
+
+
+def _recommendation_line(point: Point, why: str) -> str:
+    milliseconds = "" if point.milliseconds is None else f", {point.milliseconds:,.0f} ms"
+    return (
+        f"recommended: {one_line(point.name)}, {why}: AP {number(point.ap)} at the budget of a trial, "
+        f"{short_count(point.multiply_adds)} multiply-adds{milliseconds} (recommended.json)"
+    )
 
 
 def _why_nothing(summary: Summary, folder: Path) -> str:

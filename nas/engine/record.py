@@ -50,6 +50,11 @@ class Run:
     checks: tuple[CheckRecord, ...] = ()
     costs: tuple[Costed, ...] = ()
 
+    @property
+    def evaluations(self) -> tuple[TrialRecord | CheckRecord, ...]:
+        """What workers may have evaluated: the trials, then the checks."""
+        return (*self.trials, *self.checks)
+
 
 def read_run(folder: Path | str) -> Run:
     """Read the record of a run folder; changes nothing and works while the search is running.

@@ -105,16 +105,17 @@ def paired(one: Contender, other: Contender) -> Estimate | None:
 def recorded_settings(run: Run) -> SearchSettings:
     """The settings of the last session as far as they concern checks; references are those that are measured."""
     config = _config(run)
-    wanted = config.get("references", [])
+    if "finalists" not in config:  # of an earlier version, or without a session
+        return SearchSettings(samples=1)
     known: dict[str, Architecture] = {}
     for done in run.checks:
         if done.check.purpose is Purpose.REFERENCE:
             known[done.check.name] = done.check.architecture
     return SearchSettings(
-        samples=config.get("samples", max(1, len(run.trials))),
-        seed=config.get("seed", 0),
-        references=tuple(Reference(name, known[name]) for name in wanted if name in known),
-        finalists=FinalistSettings(**config.get("finalists", {"count": 0})),
+        samples=config["samples"],
+        seed=config["seed"],
+        references=tuple(Reference(name, known[name]) for name in config["references"] if name in known),
+        finalists=FinalistSettings(**config["finalists"]),
     )
 
 

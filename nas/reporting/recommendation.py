@@ -147,19 +147,24 @@ def to_time(run: Run) -> list[Architecture]:
     return list({one.fingerprint: one for one in wanted}.values())
 
 
+def limits(run: Run) -> dict[Axis, float]:
+    """The limits that the settings of the last session set."""
+    settings = _recorded(run)
+    wanted: dict[Axis, float | None] = {
+        "multiply_adds": settings.max_multiply_adds,
+        "milliseconds": settings.max_milliseconds,
+    }
+    return {axis: bound for axis, bound in wanted.items() if bound is not None}
+
+
 def recommend(run: Run) -> Recommendation | None:
     """What the last session's settings recommend; None where no full-size detector was counted.
 
     Within limits, the best by AP: architectures that were trained longer are compared by that, and go before others.
     """
-    limits, every = _recorded(run), points(run)
+    bounds, every = limits(run), points(run)
     if not every:
         return None
-    bounds: dict[Axis, float] = {}
-    if limits.max_multiply_adds is not None:
-        bounds["multiply_adds"] = limits.max_multiply_adds
-    if limits.max_milliseconds is not None:
-        bounds["milliseconds"] = limits.max_milliseconds
     if not bounds:
         return Recommendation(knee(front(every)), "the knee of the front of AP against multiply-adds")
     words = " and ".join(f"{_amount(bound, axis)} at most" for axis, bound in bounds.items())
