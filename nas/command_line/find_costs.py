@@ -16,12 +16,12 @@ from nas.engine.trial import TrialRecord, TrialState
 from nas.reporting.recommendation import RecommendSettings, to_time
 from nas.words import said_when_slow
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, first_line
 
 log = logging.getLogger(__name__)
 
 MOST_SECONDS = 60.0
-"""For all timings together; the first one is made in any case."""
+"""For all timings together."""
 A_TRANSACTION = 64
 
 
@@ -43,7 +43,7 @@ def find_costs(search: Search, settings: RecommendSettings) -> tuple[str, ...]:
             _count(search, architectures, settings.image_size)
         return _time(search, settings.image_size) if settings.measure else ()
     except (ConfigError, MemoryError, RuntimeError) as error:
-        return (f"what the architectures cost at {settings.image_size} px is not known: {error}",)
+        return (f"what the architectures cost at {settings.image_size} px could not be found out: {first_line(error)}",)
 
 
 def _has_detector(trial: TrialRecord) -> bool:

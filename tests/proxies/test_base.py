@@ -66,3 +66,11 @@ def test_what_it_made_of_open_settings_can_be_given_back(name: str, tmp_path: Pa
     assert pickle.loads(pickle.dumps(resolved)) == json.loads(json.dumps(resolved)) == resolved
     again = proxies.build(name, **{**SETTINGS[name], **resolved})
     assert again.resolved() == resolved
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_longer_training_is_the_same_proxy(name: str, tmp_path: Path) -> None:
+    proxy = built(name, tmp_path)
+    assert type(proxy.longer(2.0)) is type(proxy)
+    assert proxy.longer(2.0).fingerprint() == proxy.fingerprint()
+    proxy.check(ARCHITECTURE)
