@@ -12,7 +12,7 @@ from typing import Protocol
 
 from proxies.base import Measurement
 from search_spaces.architecture import Architecture
-from search_spaces.settings import SettingError, as_yaml, integer, of_type, one_of, positive, within
+from search_spaces.settings import SettingError, as_yaml, of_type, one_of, positive, within
 
 COSTS = {"multiply_adds": "multiply-adds", "params": "parameters"}
 """Name of a cost -> what it counts."""
@@ -46,8 +46,8 @@ class RewardSettings:
     cost: str | None = None
     target: float | None = None
     exponent: float = -0.07
-    max_multiply_adds: int | None = None
-    max_params: int | None = None
+    max_multiply_adds: float | None = None
+    max_params: float | None = None
 
     def __post_init__(self) -> None:
         if self.cost is not None:
@@ -62,7 +62,7 @@ class RewardSettings:
         within("exponent", self.exponent, -10, 0)
         for name in ("max_multiply_adds", "max_params"):
             if getattr(self, name) is not None:
-                integer(name, getattr(self, name), 1)
+                positive(name, getattr(self, name))
 
 
 def reward(measurement: Measurement) -> float | None:
@@ -104,7 +104,7 @@ class Reward:
         counts = self.count(architecture)
         for name, bound in bounds.items():
             if bound is not None and (found := _cost(counts, name)) > bound:
-                return f"it has {found:,} {COSTS[name]}; reward.max_{name} allows {bound:,}."
+                return f"it has {found:,} {COSTS[name]}; reward.max_{name} allows {bound:,.0f}."
         return None
 
 

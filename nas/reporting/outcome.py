@@ -94,6 +94,8 @@ def _lead(found: Answer, reference: Contender) -> str:
 
 def _notes(found: Answer) -> str:
     said = comparisons(found)
+    if found.winner is None and found.finalists:
+        said.append("The finalists have not chosen a winner yet.")
     if found.winner is not None and (cost := cost_text(found.winner.cost)):
         said.append(f"As a full-size detector the winner has {cost} for an image.")
     for one in (*found.references, *found.finalists):

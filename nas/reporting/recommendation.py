@@ -34,7 +34,7 @@ class RecommendSettings:
     """
 
     max_milliseconds: float | None = None
-    max_multiply_adds: int | None = None
+    max_multiply_adds: float | None = None
     image_size: int = 640
     measure: bool = True
 
@@ -42,7 +42,7 @@ class RecommendSettings:
         if self.max_milliseconds is not None:
             positive("max_milliseconds", self.max_milliseconds)
         if self.max_multiply_adds is not None:
-            integer("max_multiply_adds", self.max_multiply_adds, 1)
+            positive("max_multiply_adds", self.max_multiply_adds)
         integer("image_size", self.image_size, 1)
         boolean("measure", self.measure)
         if self.max_milliseconds is not None and not self.measure:

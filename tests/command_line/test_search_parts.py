@@ -15,6 +15,7 @@ def test_what_is_said_arrives():
     assert (settings.finalists.count, settings.finalists.longer) == (None, 1.5)
     assert [one.name for one in settings.references] == ["r0-sp53"]
     reward = make_reward(load_config("search", ["reward.cost=params", "reward.target=3e7"]))
+    assert make_reward(load_config("search", ["reward.max_params=3e7"])).settings.max_params == 3e7
     assert (reward.settings.cost, reward.settings.target, reward.settings.exponent) == ("params", 3e7, -0.07)
     assert recommend_settings(load_config("search", ["recommend.max_milliseconds=50"])).max_milliseconds == 50
 
@@ -39,7 +40,7 @@ def test_by_default_the_published_baselines_are_references():
         (["reward.cost=latency"], "reward.cost is 'latency'; it must be one of: multiply_adds, params."),
         (["reward.cost=params"], "reward.target is null and cost is 'params'; give both, or neither."),
         (["reward.exponent=1.0"], "reward.exponent is 1.0; it must be at least -10 and at most 0."),
-        (["reward.max_params=0"], "reward.max_params is 0; it must be at least 1."),
+        (["reward.max_params=0"], "reward.max_params is 0; it must be above 0."),
         (["recommend.measure=false", "recommend.max_milliseconds=9"], "recommend.measure is false; max_milliseconds"),
     ],
 )

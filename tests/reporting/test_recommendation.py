@@ -98,7 +98,7 @@ def test_the_winner_the_references_and_the_front_are_timed_once_each():
     ("settings", "sentence"),
     [
         ({"max_milliseconds": 0}, "max_milliseconds is 0; it must be above 0."),
-        ({"max_multiply_adds": 0.5}, "max_multiply_adds is 0.5; it must be an integer."),
+        ({"max_multiply_adds": -1}, "max_multiply_adds is -1; it must be above 0."),
         ({"image_size": 0}, "image_size is 0; it must be at least 1."),
         ({"max_milliseconds": 5.0, "measure": False}, "measure is false; max_milliseconds needs it to be true."),
     ],
