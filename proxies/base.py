@@ -29,20 +29,35 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """A number that is no AP and by which architectures are ranked in its place.
+
+    Attributes:
+        name: what it is called, for example ``synflow``.
+        value: the higher, the better.
+    """
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What one evaluation gave.
 
     Attributes:
-        ap: COCO AP in [0, 1] (or what a synthetic proxy reports in its place); None when the evaluation failed.
+        ap: COCO AP in [0, 1] (or what a synthetic proxy reports in its place); None when the evaluation failed,
+            or gave a score.
         metrics: further numbers by name, for example COCO's twelve.
         params: trainable parameters of the evaluated detector.
         multiply_adds: multiply-adds of one image of ``budget.image_size``.
         seconds: wall time by phase: ``build``, ``train``, ``evaluate``.
         budget: what was spent.
         diverged: whether training met a loss that is not finite.
-        error: why there is no AP, as a sentence; None when there is one.
+        error: why there is neither AP nor score, as a sentence; None when there is one of them.
         device: what it was measured on.
         worker: which process measured it, ``host:process id``; the engine fills it in.
+        score: what a proxy that measures no AP gives in its place; None where AP is measured or the evaluation failed.
     """
 
     ap: float | None
@@ -55,6 +70,17 @@ class Measurement:
     error: str | None = None
     device: str = "cpu"
     worker: str = ""
+    score: Score | None = None
+
+    @property
+    def value(self) -> float | None:
+        """What architectures are ranked by: the score, or AP where there is none; None when the evaluation failed."""
+        return self.ap if self.score is None else self.score.value
+
+    @property
+    def value_name(self) -> str:
+        """What :attr:`value` is called: ``AP``, or the name of the score."""
+        return "AP" if self.score is None else self.score.name
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
@@ -62,8 +88,11 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
-        """Rebuild from :meth:`to_dict`'s form."""
-        return cls(**{**data, "budget": Budget(**data["budget"])})
+        """Rebuild from :meth:`to_dict`'s form; that of a version without scores has none."""
+        fields = {**data, "budget": Budget(**data["budget"])}
+        if fields.get("score") is not None:
+            fields["score"] = Score(**fields["score"])
+        return cls(**fields)
 
 
 class Proxy(ABC):

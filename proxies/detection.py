@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
-import torch
-
-from nas.datasets.dataset import DetectionData, Split, reserve
-from nas.datasets.registry import open_data
-from nas.detectors import build_detector, cost, keep_freed_memory
+from nas.datasets.dataset import DetectionData, Split
+from nas.detectors import Network
 from nas.detectors.backbones import FAMILIES
-from nas.detectors.devices import device_name, find_device
+from nas.detectors.devices import find_device
 from nas.evaluation import evaluate
 from nas.training.input import batches
-from nas.training.loop import train
+from nas.training.loop import mean_of_last, train
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
+from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy
+from proxies.images import open_images
+from proxies.outcome import Outcome, check_builds
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
-from search_spaces.errors import first_line
-from search_spaces.settings import at_least
+from search_spaces.settings import at_least, boolean
 from search_spaces.vocabulary import SPINENET
 
 
@@ -39,6 +35,8 @@ class ProxySettings(Recipe):
         reserved_images: training images reserved for measuring AP; None means min(7392, a quarter of the split).
         reserve_seed: which ones are reserved.
         device: as in :func:`nas.detectors.devices.find_device`.
+        compare_statistics: whether AP is also measured before the statistics of batch normalisation are estimated anew;
+            it is then the metric ``ap_running_statistics``.
     """
 
     data: Mapping[str, Any] = field(default_factory=lambda: {"kind": "synthetic"})
@@ -46,10 +44,12 @@ class ProxySettings(Recipe):
     reserved_images: int | None = None
     reserve_seed: int = 0
     device: str = "auto"
+    compare_statistics: bool = False
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
         at_least("reserve_seed", self.reserve_seed, 0)
+        boolean("compare_statistics", self.compare_statistics)
 
 
 class DetectionProxy(Proxy):
@@ -73,52 +73,30 @@ class DetectionProxy(Proxy):
         chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
 
-    def longer(self, factor: float) -> DetectionProxy:
+    def longer(self, factor: float) -> Self:
         """The same with ``factor`` times the steps or epochs; the schedule is stretched with them."""
         if factor == 1:
             return self
         recipe = self.settings
         if recipe.epochs is not None:
-            return DetectionProxy(replace(recipe, epochs=recipe.epochs * factor))
-        return DetectionProxy(replace(recipe, steps=round(known("steps", recipe.steps) * factor)))
+            return type(self)(replace(recipe, epochs=recipe.epochs * factor))
+        return type(self)(replace(recipe, steps=round(known("steps", recipe.steps) * factor)))
 
     def check(self, architecture: Architecture) -> None:
         """Build the detector without memory for its weights, for images of this size."""
-        with torch.device("meta"):
-            detector = build_detector(architecture, self.settings.scaling)
-        cost(detector, known("image_size", self.settings.image_size))
+        check_builds(architecture, self.settings.scaling, known("image_size", self.settings.image_size))
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
-        """Build, train and evaluate; ``seed`` decides the initial weights.
-
-        A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
-        device that has failed as a whole raises, since it is not the architecture's fault.
-        """
-        if self.device.type == "cpu":
-            keep_freed_memory()
+        """Build, train and evaluate; ``seed`` decides the initial weights. For errors see :meth:`Outcome.filled_by`."""
         data, split = self.open()
-        outcome = _Outcome(self._budget(split))
-        try:
-            self._measure(outcome, architecture, seed, data, split)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            outcome.error = f"out of memory in phase {outcome.phase}: {first_line(error)}"
-        except torch.AcceleratorError:
-            raise
-        except RuntimeError as error:
-            outcome.error = f"{type(error).__name__} in phase {outcome.phase}: {first_line(error)}"
-        if outcome.error is not None and self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return outcome.measurement(self.device)
+        outcome = Outcome(self.device, self._budget(split))
+        return outcome.filled_by(lambda: self._measure(outcome, architecture, seed, data, split))
 
     def _measure(
-        self, outcome: _Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
+        self, outcome: Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
     ) -> None:
         recipe, budget = self.settings, outcome.budget
-        with outcome.timed("build"):
-            torch.manual_seed(seed)
-            detector = build_detector(architecture, recipe.scaling, classes=len(data.class_names) + 1).to(self.device)
-            price = cost(detector, budget.image_size)
-            outcome.params, outcome.multiply_adds = price.params_trainable, price.multiply_adds
+        detector = outcome.build(architecture, recipe.scaling, len(data.class_names) + 1, seed)
         with outcome.timed("train"):
             stream = batches(
                 data,
@@ -133,67 +111,42 @@ class DetectionProxy(Proxy):
         if result.diverged:
             outcome.diverged = True
             outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
-            return
+        else:
+            self._judge(outcome, detector, result.losses, data, split)
+
+    def _judge(
+        self, outcome: Outcome, detector: Network, losses: Sequence[float], data: DetectionData, split: Split
+    ) -> None:
+        """Put into the outcome what a trained detector is worth; ``losses`` are those of its training, in order."""
+        outcome.metrics["train_loss"] = mean_of_last(losses)
         with outcome.timed("evaluate"):
-            outcome.metrics = evaluate(detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
-        if not 0 <= (ap := outcome.metrics["ap"]) <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
+            self._evaluate(outcome, detector, data, split)
+        outcome.ap = outcome.metrics["ap"]
+        if not 0 <= outcome.ap <= 1:  # -1 is COCO's word for "not measured"; NaN is no AP either
             outcome.error = (
-                f"AP could not be measured: the evaluation gave {ap:g} for the {len(split.reserved)} reserved images, "
-                f"as it does when none of their objects counts"
+                f"AP could not be measured: the evaluation gave {outcome.ap:g} for the {len(split.reserved)} reserved "
+                f"images, as it does when none of their objects counts"
             )
+
+    def _evaluate(self, outcome: Outcome, detector: Network, data: DetectionData, split: Split) -> None:
+        recipe = self.settings
+        measured = partial(evaluate, detector, data, split.reserved, recipe.eval_batch_size, recipe.detection)
+        if recipe.compare_statistics:
+            outcome.metrics["ap_running_statistics"] = measured()["ap"]
+        images, batch_size = recipe.statistics_images, recipe.statistics_batch_size
+        estimate_statistics(
+            detector, image_batches(data, split.train, images, batch_size, recipe.order_seed, self.device)
+        )
+        outcome.metrics.update(measured())
 
     def open(self) -> tuple[DetectionData, Split]:
         """The data set and its reserved images; opened once per process, however many trials it runs."""
-        settings = self.settings
-        data, image_size = json.dumps(dict(settings.data), sort_keys=True), known("image_size", settings.image_size)
-        return _open_once(data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed)
+        settings, image_size = self.settings, known("image_size", self.settings.image_size)
+        return open_images(
+            settings.data, image_size, settings.cache_dir, settings.reserved_images, settings.reserve_seed
+        )
 
     def _budget(self, split: Split) -> Budget:
         recipe, images = self.settings, len(split.train)
         image_size, batch_size = known("image_size", recipe.image_size), known("batch_size", recipe.batch_size)
         return Budget(image_size, batch_size, recipe.steps_for(images), images, len(split.reserved))
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What is known of an evaluation so far; an error may end it in any phase."""
-
-    budget: Budget
-    phase: str = ""
-    params: int = 0
-    multiply_adds: int = 0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    diverged: bool = False
-    error: str | None = None
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        self.phase = phase
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[phase] = time.perf_counter() - started
-
-    def measurement(self, device: torch.device) -> Measurement:
-        return Measurement(
-            ap=None if self.error is not None else self.metrics["ap"],
-            metrics=self.metrics,
-            params=self.params,
-            multiply_adds=self.multiply_adds,
-            seconds=self.seconds,
-            budget=self.budget,
-            diverged=self.diverged,
-            error=self.error,
-            device=device_name(device),
-        )
-
-
-@lru_cache(maxsize=2)
-def _open_once(
-    data: str, image_size: int, cache_dir: str | None, reserved_images: int | None, reserve_seed: int
-) -> tuple[DetectionData, Split]:
-    """The data set and its reserved images; kept, so that all trials of a process share one memory map."""
-    opened = open_data(json.loads(data), image_size, cache_dir)
-    return opened, reserve(opened, reserved_images, reserve_seed)

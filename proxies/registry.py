@@ -10,7 +10,9 @@ from search_spaces.kinds import Kind, check_settings, find
 
 PROXIES: Mapping[str, Kind] = {
     "detection": Kind("proxies.detection:ProxySettings", "proxies.detection:DetectionProxy"),
+    "loss": Kind("proxies.loss:LossSettings", "proxies.loss:LossProxy"),
     "synthetic": Kind("proxies.synthetic:SyntheticProxy"),
+    "zero_cost": Kind("proxies.zero_cost:ZeroCostSettings", "proxies.zero_cost:ZeroCostProxy"),
 }
 """Kind -> its settings, and what makes a proxy from them."""
 

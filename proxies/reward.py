@@ -12,6 +12,7 @@ from typing import Protocol
 
 from proxies.base import Measurement
 from search_spaces.architecture import Architecture
+from search_spaces.errors import ConfigError
 from search_spaces.settings import SettingError, as_yaml, of_type, one_of, positive, within
 
 COSTS = {"multiply_adds": "multiply-adds", "params": "parameters"}
@@ -66,8 +67,8 @@ class RewardSettings:
 
 
 def reward(measurement: Measurement) -> float | None:
-    """AP, the reward of the paper (section 3.1); None when the evaluation failed."""
-    return None if measurement.error is not None else measurement.ap
+    """AP, the reward of the paper (section 3.1), or the score in its place; None when the evaluation failed."""
+    return None if measurement.error is not None else measurement.value
 
 
 def count_full_size(architecture: Architecture) -> Counts:
@@ -90,11 +91,20 @@ class Reward:
     count: Callable[[Architecture], Counts] = count_full_size
 
     def __call__(self, measurement: Measurement, architecture: Architecture) -> float | None:
-        """What the controller is told; None when the evaluation failed."""
-        ap, settings = reward(measurement), self.settings
-        if ap is None or settings.cost is None or settings.target is None:
-            return ap
-        return float(ap * (_cost(self.count(architecture), settings.cost) / settings.target) ** settings.exponent)
+        """What the controller is told; None when the evaluation failed.
+
+        Raises:
+            ConfigError: a cost is to count, and the proxy gives a score in the place of AP.
+        """
+        value, settings = reward(measurement), self.settings
+        if value is None or settings.cost is None or settings.target is None:
+            return value
+        if measurement.score is not None:
+            name = measurement.value_name
+            raise ConfigError(
+                f"reward.cost is {settings.cost}; it must be null where the proxy gives {name} and no AP."
+            )
+        return float(value * (_cost(self.count(architecture), settings.cost) / settings.target) ** settings.exponent)
 
     def refuse(self, architecture: Architecture) -> str | None:
         """Why an architecture must not be trained, as a sentence; None: it may."""

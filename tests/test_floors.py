@@ -10,11 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("search_spaces",),
-    ("nas.words", "nas.disk", "nas.machine"),
+    ("nas.words", "nas.disk", "nas.machine", "nas.statistics"),
     ("controllers", "nas.detectors", "nas.datasets"),
     ("nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"),
     ("proxies",),
     ("nas.engine",),
+    ("nas.studies",),
     ("nas.reporting",),
     ("nas.command_line",),
     ("nas",),

@@ -28,7 +28,7 @@ A_TRANSACTION = 64
 def find_costs(search: Search, settings: RecommendSettings) -> tuple[str, ...]:
     """Record what is missing; sentences about what could not be found out.
 
-    Nothing is done where the proxy trained no detectors: their cost has nothing to stand against.
+    Nothing is done where the proxy measured no AP of a detector: costs have nothing to stand against.
 
     Raises:
         RecordError: the record cannot be written.
@@ -47,7 +47,8 @@ def find_costs(search: Search, settings: RecommendSettings) -> tuple[str, ...]:
 
 
 def _has_detector(trial: TrialRecord) -> bool:
-    return trial.measurement is not None and trial.measurement.multiply_adds > 0
+    measured = trial.measurement
+    return measured is not None and measured.ap is not None and measured.multiply_adds > 0
 
 
 def _count(search: Search, architectures: Iterable[Architecture], size: int) -> None:

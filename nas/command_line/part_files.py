@@ -2,7 +2,8 @@
 
 A part (space, controller, proxy, data, runner) is a YAML file of settings. ``kind`` says what is built, ``name`` what
 it is called. A user's own file may leave settings out: they keep the values of the kind's defaults, which are in the
-shipped file that :func:`defaults_of` gives.
+shipped file that :func:`defaults_of` gives. A shipped file may begin with another one of its part, in Hydra's way:
+``defaults: [zero_cost, _self_]``, and give what differs.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def part_names(part: str) -> list[str]:
 
 def kinds_of(part: str) -> list[str]:
     """The kinds of a part that the shipped files are of; each kind has at least one file."""
-    return sorted({_shipped(part, name)["kind"] for name in part_names(part)})
+    return sorted({shipped(part, name)["kind"] for name in part_names(part)})
 
 
 def default_choices(command: str) -> dict[str, str]:
@@ -60,18 +61,18 @@ def defaults_of(part: str, kind: str) -> Settings:
     They are in the shipped file that a command takes by default if it is of this kind, else in the one that bears the
     kind's name, else in the first one.
     """
-    names = [name for name in part_names(part) if _shipped(part, name)["kind"] == kind]
+    names = [name for name in part_names(part) if shipped(part, name)["kind"] == kind]
     chosen = {default_choices(command).get(part) for command in commands()}
     first = min(names, key=lambda name: (name not in chosen, name != kind, name))
-    return copy.deepcopy(_shipped(part, first))
+    return copy.deepcopy(shipped(part, first))
 
 
 def examples_of(part: str, kind: str) -> Settings:
     """The defaults of a kind as examples of its settings' types; None where another shipped file has null."""
     examples = defaults_of(part, kind)
     for name in part_names(part):
-        if _shipped(part, name)["kind"] == kind:
-            _put_nulls(examples, _shipped(part, name))
+        if shipped(part, name)["kind"] == kind:
+            _put_nulls(examples, shipped(part, name))
     return examples
 
 
@@ -134,8 +135,13 @@ def _as_written(path: Path) -> Settings:
 
 
 @cache
-def _shipped(part: str, name: str) -> Settings:
-    return read_yaml(FOLDER / part / f"{name}.yaml", f"{part} {name}")
+def shipped(part: str, name: str) -> Settings:
+    """A shipped file, with the settings of the file that it begins with; not to be changed."""
+    settings = read_yaml(FOLDER / part / f"{name}.yaml", f"{part} {name}")
+    begun = [shipped(part, other) for other in settings.pop("defaults", []) if other != "_self_"]
+    merged = OmegaConf.to_container(OmegaConf.merge(*begun, settings), resolve=False)
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
 
 
 def _check_keys(settings: Mapping[str, Any], defaults: Mapping[str, Any], where: str, prefix: str) -> None:

@@ -78,12 +78,11 @@ def _best_lines(found: Answer) -> list[str]:
     best, winner = found.best, found.winner
     assert best is not None
     if winner is None:
-        return [f"best: trial {best.trial.number}, AP {best.reward:.4f} ({best.trial.fingerprint})"]
+        reward = number(best.reward, 4)
+        return [f"best: trial {best.trial.number}, {found.value_name} {reward} ({best.trial.fingerprint})"]
     by = "further seeds" if winner.final else "the seeds that chose it"
-    among = f"winner of {plural(len(found.finalists), 'finalist')}"
-    lines = [
-        f"{among}: {winner.name}, AP {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
-    ]
+    measured = f"{found.value_name} {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
+    lines = [f"winner of {plural(len(found.finalists), 'finalist')}: {winner.name}, {measured}"]
     if cost := cost_text(winner.cost):
         lines.append(f"as a full-size detector it has {cost} for an image of {_side(winner)} px")
     return lines
@@ -98,9 +97,9 @@ def _reference_lines(found: Answer) -> list[str]:
     lines = []
     for one in found.references:
         cost = f"; {text}" if (text := cost_text(one.cost)) else ""
-        measured = f"AP {number(one.ap)} at the budget of a trial"
+        measured = f"{found.value_name} {number(one.ap)} at the budget of a trial"
         if found.winner is not None and one.longer is not None:
-            measured = f"AP {estimate_text(one.longer)} likewise"
+            measured = f"{found.value_name} {estimate_text(one.longer)} likewise"
         lines.append(f"{one_line(one.name)}: {measured}{cost}")
     return lines
 

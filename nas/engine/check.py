@@ -99,7 +99,7 @@ class CheckRecord:
         started, finished: in Unix seconds.
 
     Raises:
-        RecordError: it has both a reward and an error or neither, or a reward without an AP.
+        RecordError: it has both a reward and an error or neither, or a reward without an AP or score.
     """
 
     check: Check
@@ -119,13 +119,13 @@ class CheckRecord:
         if (self.reward is None) is (self.error is None):
             found = "none" if self.error is None else "both"
             raise RecordError(f"{where} must have either a reward or an error; it has {found}.")
-        if self.reward is not None and self.ap is None:
-            raise RecordError(f"{where} has a reward and no AP.")
+        if self.reward is not None and self.value is None:
+            raise RecordError(f"{where} has a reward and no AP or score.")
 
     @property
-    def ap(self) -> float | None:
-        """The AP that was measured; None for a check without a result."""
-        return self.measurement.ap if self.measurement is not None and self.error is None else None
+    def value(self) -> float | None:
+        """The AP that was measured, or the score in its place; None for a check without a result."""
+        return self.measurement.value if self.measurement is not None and self.error is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from nas.engine.finalists import planned, training_left
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.trial import TrialRecord, TrialState
-from nas.words import duration, rewrite_line
+from nas.words import duration, number, rewrite_line
 
 WINDOW = 10
 TERMINAL_SECONDS = 0.5
@@ -31,7 +31,7 @@ def progress_text(
     now: float,
     checks: Sequence[CheckRecord] = (),
 ) -> str:
-    """One line: evaluated/wanted, checks, best AP, mean of the last results, trials per hour, time left, failures.
+    """One line: evaluated/wanted, checks, best AP or score, mean of the last, trials per hour, time left, failures.
 
     Args:
         trials, checks: the record so far.
@@ -42,7 +42,7 @@ def progress_text(
     """
     states = Counter(trial.state for trial in trials)
     evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
-    parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_ap_parts(evaluated)]
+    parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_value_parts(evaluated)]
     fresh = float(sum(trial.session == session for trial in evaluated))
     fresh += sum(done.check.longer for done in checks if done.session == session)
     if fresh and now > session_started:
@@ -66,16 +66,15 @@ def _check_part(settings: SearchSettings, checks: Sequence[CheckRecord]) -> list
     return [f"checks {min(len(checks), wanted)}/{wanted}"] if wanted else []
 
 
-def _ap_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
-    complete = sorted(
-        (trial for trial in evaluated if trial.measurement is not None and trial.measurement.ap is not None),
-        key=lambda trial: trial.finished or 0.0,
-    )
-    aps = [trial.measurement.ap for trial in complete if trial.measurement and trial.measurement.ap is not None]
-    if not aps:
+def _value_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
+    in_order = sorted(evaluated, key=lambda trial: trial.finished or 0.0)
+    measured = [trial.measurement for trial in in_order if trial.measurement is not None]
+    values = [measurement.value for measurement in measured if measurement.value is not None]
+    if not values:
         return []
-    last = aps[-WINDOW:]
-    return [f"best AP {max(aps):.4f}", f"mean of last {len(last)} {sum(last) / len(last):.4f}"]
+    name = next(measurement.value_name for measurement in measured if measurement.value is not None)
+    last = values[-WINDOW:]
+    return [f"best {name} {number(max(values), 4)}", f"mean of last {len(last)} {number(sum(last) / len(last), 4)}"]
 
 
 class ProgressLine:

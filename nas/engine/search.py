@@ -107,7 +107,7 @@ class Search:
         )
 
     def finish(self, trial: Trial | Check, measurement: Measurement, started: float | None = None) -> None:
-        """Record what a trial or check gave, and tell the controller of a trial; without AP it is a failure.
+        """Record what a trial or check gave, and tell the controller of a trial; without AP or score it is a failure.
 
         Args:
             trial: as handed out.
@@ -117,7 +117,8 @@ class Search:
         Raises:
             RecordError: the record cannot be written.
         """
-        error = measurement.error or (None if measurement.ap is not None else "the proxy reported no AP.")
+        missing = "the proxy reported no AP and no score." if measurement.value is None else None
+        error = measurement.error or missing
         reward = None if error else self._reward(measurement, trial.architecture)
         if error is None and (reward is None or not math.isfinite(reward)):
             error = f"the reward is {reward}; it must be a finite number."

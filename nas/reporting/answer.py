@@ -12,8 +12,8 @@ from nas.engine.finalists import choose_winner, final_checks, finalist_checks, f
 from nas.engine.record import Run
 from nas.engine.settings import FinalistSettings, SearchSettings
 from nas.engine.trial import TrialRecord
-from nas.reporting.intervals import Estimate, estimate
 from nas.reporting.summary import Sample, best_sample, samples
+from nas.statistics.student import Estimate, estimate
 from search_spaces.architecture import Architecture
 
 DEFAULT_SIZE = 640
@@ -21,7 +21,7 @@ DEFAULT_SIZE = 640
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A finalist, the winner or a reference, with what was measured of it.
+    """A finalist, the winner or a reference, with what was measured of it: AP, or the score that stands in its place.
 
     Attributes:
         name: of the reference, or ``trial 12``.
@@ -54,6 +54,7 @@ class Answer:
         finalists: the best first, as trials.
         references: in the order of the settings.
         times: how many times as long as a trial's the longer training is.
+        value_name: ``AP``, or what the score is called that stands in its place.
     """
 
     best: Sample | None
@@ -61,6 +62,7 @@ class Answer:
     finalists: tuple[Contender, ...]
     references: tuple[Contender, ...]
     times: float
+    value_name: str
 
     def difference(self, reference: Contender) -> Estimate | None:
         """Winner minus reference in AP, over the seeds that both were trained with."""
@@ -94,6 +96,7 @@ def answer(run: Run) -> Answer:
         finalists=tuple(ranked),
         references=tuple(contender(one.name, one.architecture, None) for one in settings.references),
         times=settings.finalists.longer,
+        value_name=next((one.trial.measurement.value_name for one in measured if one.trial.measurement), "AP"),
     )
 
 
@@ -138,9 +141,9 @@ def _contender(
     checks = tuple(checks)
     aps: dict[Purpose, dict[int, float]] = {purpose: {} for purpose in Purpose}
     for done in checks:
-        if done.ap is not None:
-            aps[done.check.purpose][done.check.seed] = done.ap
-    own = trial.measurement.ap if trial is not None and trial.measurement is not None else None
+        if done.value is not None:
+            aps[done.check.purpose][done.check.seed] = done.value
+    own = trial.measurement.value if trial is not None and trial.measurement is not None else None
     final = aps[Purpose.FINAL]
     return Contender(
         name=name,

@@ -23,7 +23,13 @@ def outcome(found: Answer) -> str:
     rows = _rows(found)
     if not rows:
         return ""
-    columns = ("AP as a trial", f"AP, {found.times:g} times the training", "winner's lead", "multiply-adds", "ms")
+    columns = (
+        f"{found.value_name} as a trial",
+        f"{found.value_name}, {found.times:g} times the training",
+        "winner's lead",
+        "multiply-adds",
+        "ms",
+    )
     header = row([("", ""), *((column, "right") for column in columns)], "th")
     body = "\n".join(rows)
     text = (

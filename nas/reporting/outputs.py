@@ -12,10 +12,10 @@ from nas.engine.record import Run
 from nas.reporting.answer import Answer, answer, recommended_size
 from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
-from nas.reporting.intervals import Estimate
 from nas.reporting.page import write_report
 from nas.reporting.recommendation import Point, recommend
 from nas.reporting.summary import Sample
+from nas.statistics.student import Estimate
 from nas.words import number, one_line
 from search_spaces.architecture import Architecture, dumps
 from search_spaces.drawing import draw
@@ -44,11 +44,12 @@ def write_outputs(run: Run, folder: str | Path) -> tuple[Path, ...]:
 def _write_best(run: Run, found: Answer, folder: Path) -> Path:
     assert found.best is not None
     best = found.best
-    session = run.sessions[best.trial.session]
+    session, measured = run.sessions[best.trial.session], best.trial.measurement
     origin = {
         "number": best.trial.number,
         "reward": best.reward,
-        "ap": best.trial.measurement.ap if best.trial.measurement else None,
+        "ap": measured.ap if measured else None,
+        **({"score": asdict(measured.score)} if measured and measured.score else {}),
         "fingerprint": best.trial.fingerprint,
         "config": essentials(session.config),
         "commit": session.provenance.get("commit"),

@@ -143,7 +143,7 @@ def _top(run: Run) -> str:
     best = rank(samples(run))[:TOP]
     if not best:
         return ""
-    columns = ("trial", "reward", "AP", "parameters", "multiply-adds", "time")
+    columns = ("trial", "reward", _value_name(best[0]), "parameters", "multiply-adds", "time")
     header = row([*((column, "right") for column in columns), ("architecture", "")], "th")
     body = "\n".join(_sample_row(sample) for sample in best)
     title = f"The best {len(best)}" if len(best) > 1 else "The only sample"
@@ -152,12 +152,16 @@ def _top(run: Run) -> str:
     )
 
 
+def _value_name(sample: Sample) -> str:
+    return sample.trial.measurement.value_name if sample.trial.measurement else "AP"
+
+
 def _sample_row(sample: Sample) -> str:
     measured = sample.trial.measurement
     cells = [
         str(sample.trial.number),
         number(sample.reward),
-        number(measured.ap if measured else None),
+        number(measured.value if measured else None),
         short_count(measured.params) if measured else "\u2013",
         short_count(measured.multiply_adds) if measured else "\u2013",
         duration(sum(measured.seconds.values())) if measured else "\u2013",

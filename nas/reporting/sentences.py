@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
 from nas.reporting.answer import Answer
-from nas.reporting.intervals import Estimate
 from nas.reporting.summary import Sample, Summary
-from nas.words import plural, short_count
+from nas.statistics.student import Estimate
+from nas.words import number, plural, short_count
 from nas.words.numbers import NO_VALUE
+from proxies.base import Measurement
 
 METRICS = {
     "updates": "how often the controller has learnt from a batch of rewards",
@@ -69,16 +70,16 @@ def comparisons(found: Answer) -> list[str]:
     """Whether the winner beats each reference by more than the interval; nothing without a winner."""
     if found.winner is None:
         return []
-    return [_comparison(one.name, found.difference(one)) for one in found.references]
+    return [_comparison(one.name, found.difference(one), found.value_name) for one in found.references]
 
 
-def _comparison(name: str, difference: Estimate | None) -> str:
+def _comparison(name: str, difference: Estimate | None, value_name: str) -> str:
     if difference is None:
         return f"The winner cannot be compared with {name}: no seed was measured with both."
-    more = f"{abs(difference.mean):.3f} AP {'more' if difference.mean >= 0 else 'less'}"
+    more = f"{number(abs(difference.mean))} {value_name} {'more' if difference.mean >= 0 else 'less'}"
     if difference.low is None or difference.high is None:
         return f"One seed does not show whether the winner beats {name}: {more}, and one seed has no interval."
-    pairs = f"95 % interval {difference.low:+.3f} to {difference.high:+.3f}, {difference.count} seeds"
+    pairs = f"95 % interval {difference.low:+,.3f} to {difference.high:+,.3f}, {difference.count} seeds"
     if difference.low > 0:
         return f"The winner beats {name} by more than the interval: {more} ({pairs})."
     if difference.high < 0:
@@ -89,8 +90,8 @@ def _comparison(name: str, difference: Estimate | None) -> str:
 def estimate_text(value: Estimate | None) -> str:
     """``"0.281 (0.262 to 0.300, 3 seeds)"``; a dash for None."""
     if value is None or value.low is None or value.high is None:
-        return NO_VALUE if value is None else f"{value.mean:.3f} (1 seed)"
-    return f"{value.mean:.3f} ({value.low:.3f} to {value.high:.3f}, {value.count} seeds)"
+        return NO_VALUE if value is None else f"{number(value.mean)} (1 seed)"
+    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)}, {value.count} seeds)"
 
 
 def cost_text(cost: Costed | None) -> str:
@@ -102,13 +103,27 @@ def cost_text(cost: Costed | None) -> str:
 
 
 def _proxy_sentence(best: Sample) -> str:
-    budget = best.trial.measurement.budget if best.trial.measurement else None
+    measured = best.trial.measurement
+    budget = measured.budget if measured else None
+    if measured and measured.score:
+        return _score_sentence(measured)
     if budget is None or not budget.steps:
         return "The reward does not come from training a detector, so it says nothing about detection."
     return (
         f"Every architecture was trained small and short ({budget.steps:,} steps of {budget.batch_size} images at "
         f"{budget.image_size} px; AP on {plural(budget.eval_images, 'image')} held out of the training split): "
         "such an AP ranks architectures; it does not foretell the AP of full training."
+    )
+
+
+def _score_sentence(measured: Measurement) -> str:
+    budget, whose = measured.budget, "untrained detectors"
+    if budget.steps:
+        trained = f"{budget.steps:,} steps of {budget.batch_size} images at {budget.image_size} px"
+        whose = f"small detectors after {trained}"
+    return (
+        f"The reward is the score {measured.value_name} of {whose}, and no AP; how far it ranks architectures as "
+        "training does must be measured before its order is trusted."
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nas.detectors import Network
+from nas.training.flat import flat_weights
 from nas.training.optimiser import OptimiserSettings, build_average, build_optimiser, set_learning_rate
 from nas.training.schedule import Schedule
 from nas.training.step import Batch, make_step
@@ -38,17 +39,24 @@ def train(
     The loss is looked at every few steps, so a device that works ahead of Python is not held up at each.
     """
     network.train()
-    optimiser = build_optimiser(network, settings)
-    average = build_average(network, settings.ema_decay)
     losses: list[Tensor] = []
-    for step, batch in zip(range(schedule.steps), batches):
-        set_learning_rate(optimiser, schedule.rate(step))
-        losses.append(make_step(network, optimiser, batch, settings.clip_norm))
+    with flat_weights(network) as weights:
+        optimiser = build_optimiser(weights, settings)
+        average = build_average(weights, settings.ema_decay)
+        for step, batch in zip(range(schedule.steps), batches):
+            set_learning_rate(optimiser, schedule.rate(step))
+            losses.append(make_step(network, optimiser, batch, settings.clip_norm))
+            if average is not None:
+                average.update_parameters(weights)
+            if (step + 1) % _STEPS_BETWEEN_CHECKS == 0 and not math.isfinite(losses[-1].item()):
+                break
         if average is not None:
-            average.update_parameters(network)
-        if (step + 1) % _STEPS_BETWEEN_CHECKS == 0 and not math.isfinite(losses[-1].item()):
-            break
+            weights.load_state_dict(average.module.state_dict())
     values = tuple(torch.stack(losses).tolist()) if losses else ()
-    if average is not None:
-        network.load_state_dict(average.module.state_dict())
     return TrainingResult(values, diverged=not all(map(math.isfinite, values)))
+
+
+def mean_of_last(losses: Sequence[float], share: float = 0.1) -> float:
+    """The mean of the last ``share`` of the losses, of one at least; lower is better."""
+    last = losses[-max(1, round(share * len(losses))) :]
+    return sum(last) / len(last)

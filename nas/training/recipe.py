@@ -37,6 +37,9 @@ class Recipe:
         order_seed: of the order of the training images and of their augmentation. Trainings of one seed see the same
             images: what an order happens to be worth then falls on all detectors alike.
         eval_batch_size: images per batch of the evaluation.
+        statistics_images: training images on which the statistics of batch normalisation are estimated anew after
+            training (:mod:`nas.training.statistics`); 0 keeps the running ones.
+        statistics_batch_size: images per batch of that.
         schedule, warmup_steps, warmup_start: see :class:`nas.training.schedule.Schedule`.
         scaling: how large the detector is made.
         optimiser: how gradients become steps.
@@ -54,6 +57,8 @@ class Recipe:
     epochs: float | None = None
     order_seed: int = 0
     eval_batch_size: int = 32
+    statistics_images: int = 0
+    statistics_batch_size: int = 128
     schedule: str = "cosine"
     warmup_steps: int = 20
     warmup_start: float = 0.1
@@ -73,6 +78,8 @@ class Recipe:
             raise SettingError("steps", f"is {self.steps} and epochs is {self.epochs}; one of them must be null.")
         at_least("order_seed", self.order_seed, 0)
         at_least("eval_batch_size", self.eval_batch_size, 1)
+        at_least("statistics_images", self.statistics_images, 0)
+        at_least("statistics_batch_size", self.statistics_batch_size, 1)
         self._schedule(
             1.0 if self.learning_rate is None else self.learning_rate, 1 if self.steps is None else self.steps
         )

@@ -19,6 +19,8 @@ def make_step(
     """Learn from one batch.
 
     Args:
+        optimiser: of the network's weights, or of the flat ones that these are views of
+            (:func:`nas.training.flat.flat_weights`).
         clip_norm: longest allowed gradient over all parameters; None does not clip.
 
     Returns:
@@ -26,9 +28,10 @@ def make_step(
     """
     images, targets = batch
     loss = torch.stack(list(network.loss(network(images), targets).values())).sum()
-    optimiser.zero_grad()
+    optimiser.zero_grad(set_to_none=False)  # the gradients may be views of flat ones
     loss.backward()
     if clip_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+        nn.utils.clip_grad_norm_(weights, clip_norm)
     optimiser.step()
     return loss.detach()

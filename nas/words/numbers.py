@@ -7,8 +7,10 @@ NO_VALUE = "\u2013"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A value with a fixed number of decimals, ``"0.250"``; a dash for None."""
-    return NO_VALUE if value is None else f"{value:.{digits}f}"
+    """A value with a fixed number of decimals, ``"0.250"``, or without from 1000 on, ``"1,250"``; a dash for None."""
+    if value is None:
+        return NO_VALUE
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
 
 
 def short_count(value: float) -> str:

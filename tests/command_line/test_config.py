@@ -39,7 +39,8 @@ def test_every_command_composes_and_has_help(command):
 
 def test_help_lists_the_choices_of_a_part_and_its_settings():
     text = help_text("search")
-    assert "proxy=default | paper | synthetic | FILE.yaml   (settings of default, as proxy.KEY=VALUE)" in text
+    assert "proxy=default | grad_norm | jacov | " in text
+    assert " | synthetic | zero_cost | FILE.yaml   (settings of default, as proxy.KEY=VALUE)" in text
     assert "  warmup_steps: 20" in text
 
 

@@ -3,13 +3,12 @@
 from dataclasses import asdict
 
 import pytest
-import yaml
 
 import controllers
 import proxies
 import search_spaces
+from nas.command_line.config import load_config
 from nas.command_line.part_files import (
-    FOLDER,
     commands,
     default_choices,
     defaults_of,
@@ -20,6 +19,7 @@ from nas.command_line.part_files import (
     parts,
     read_own_file,
     read_yaml,
+    shipped,
 )
 from nas.command_line.runners import RUNNERS
 from nas.datasets.registry import DATASETS
@@ -36,10 +36,6 @@ SHIPPED = [(part, name) for part in parts() for name in part_names(part)]
 NOT_OF_THE_BUILDER = {"kind", "name", "cache_dir", "retries"}
 
 
-def shipped(part, name):
-    return yaml.safe_load((FOLDER / part / f"{name}.yaml").read_text())
-
-
 def test_the_files_and_the_registries_know_the_same_kinds():
     assert set(parts()) == set(REGISTRIES)
     for part, registry in REGISTRIES.items():
@@ -53,6 +49,23 @@ def test_a_shipped_file_says_its_kind_and_is_called_what_it_is(part, name):
     assert settings["name"] == name
     fields = set(REGISTRIES[part][settings["kind"]].setting_names)
     assert set(settings) - NOT_OF_THE_BUILDER <= fields
+
+
+@pytest.mark.parametrize(("part", "name"), SHIPPED)
+def test_hydra_composes_a_shipped_file_to_the_same_settings(part, name):
+    assert load_config("search", [f"{part}={name}"])[part] == shipped(part, name)
+
+
+def test_a_proxy_without_training_looks_at_what_the_default_trains_on():
+    score, default = shipped("proxy", "zero_cost"), shipped("proxy", "default")
+    shared = score.keys() & default.keys() - {"kind", "name"}
+    assert {"scaling", "augment", "image_size", "batch_size", "order_seed", "reserved_images"} <= shared
+    assert {key: score[key] for key in shared} == {key: default[key] for key in shared}
+
+
+def test_the_proxy_of_few_steps_trains_as_the_default_does():
+    few, default = shipped("proxy", "loss_50"), shipped("proxy", "default")
+    assert {**few, "kind": "detection", "name": "default", "steps": None} == {**default, "window": 10}
 
 
 @pytest.mark.parametrize(
@@ -123,16 +136,16 @@ def test_a_file_may_leave_all_but_its_kind_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (None, "there is no such file; without one there are: default, paper, synthetic."),
+        (None, "there is no such file; without one there are: default, grad_norm, jacov, "),
         ("", "it holds no settings; it must have lines of the form KEY: VALUE."),
         ("- kind\n", "it holds no settings; it must have lines of the form KEY: VALUE."),
-        ("just words\n", "kind is missing; it says what is built: detection, synthetic."),
-        ("steps: 5\n", "kind is missing; it says what is built: detection, synthetic."),
+        ("just words\n", "kind is missing; it says what is built: detection, loss, synthetic, zero_cost."),
+        ("steps: 5\n", "kind is missing; it says what is built: detection, loss, synthetic, zero_cost."),
         (
             "kind: detektion\n",
-            "unknown proxy kind 'detektion' (did you mean 'detection'?); there are: detection, synthetic.",
+            "unknown proxy kind 'detektion' (did you mean 'detection'?); there are: detection, loss, synthetic, ",
         ),
-        ("kind: [a]\n", "unknown proxy kind ['a']; there are: detection, synthetic."),
+        ("kind: [a]\n", "unknown proxy kind ['a']; there are: detection, loss, synthetic, zero_cost."),
         ("kind: detection\nname: 5\n", "name is 5; it must be a text, or left out to be the file's name."),
         ("kind: detection\nname: ''\n", "name is ''; it must be a text, or left out to be the file's name."),
         (

@@ -9,7 +9,7 @@ from nas.command_line.search_messages import announce, conclude, say_interrupted
 from nas.engine.events import SessionBegun
 from nas.engine.trial import TrialState
 from search_spaces.errors import SearchError
-from tests.reporting.fake_runs import SPACE, complete, other, run_of
+from tests.reporting.fake_runs import SPACE, complete, other, run_of, scored
 from tests.reporting.made_answers import answered, unfinished
 
 NEW = {part: {"kind": part, "name": part} for part in ("space", "controller", "proxy", "data", "runner")}
@@ -49,6 +49,11 @@ def test_the_end_names_the_best(capsys):
     assert "the search is over: all is done." in said
     assert "best: trial 0, AP 0.1250" in said
     assert "nas.compile arch=runs/one/best.json" in said
+
+
+def test_the_end_calls_a_score_by_its_name(capsys):
+    conclude(run_of(scored(0), scored(1)), Path("runs/one"), "all is done.", (Path("best.json"),))
+    assert "best: trial 1, synflow 101.0000 (" in capsys.readouterr().out
 
 
 def test_the_end_without_a_best_says_the_most_frequent_reason():

@@ -20,10 +20,10 @@ def test_checks_of_one_evaluation_have_one_key():
     assert len({CHECK.key, *(other.key for other in others)}) == 4
 
 
-def test_the_ap_of_a_check():
-    assert DONE.ap == 0.25
-    assert replace(DONE, reward=None, error="the loss is not finite.").ap is None
-    assert replace(DONE, reward=None, measurement=None, error="it died.").ap is None
+def test_the_value_of_a_check():
+    assert DONE.value == 0.25
+    assert replace(DONE, reward=None, error="the loss is not finite.").value is None
+    assert replace(DONE, reward=None, measurement=None, error="it died.").value is None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_ap_of_a_check():
     [
         ({"reward": None}, "finalist check of trial 3 must have either a reward or an error; it has none."),
         ({"error": "no."}, "finalist check of trial 3 must have either a reward or an error; it has both."),
-        ({"measurement": None}, "finalist check of trial 3 has a reward and no AP."),
+        ({"measurement": None}, "finalist check of trial 3 has a reward and no AP or score."),
         ({"reward": float("nan")}, "finalist check of trial 3: reward is nan; it must be a finite number or null."),
     ],
 )

@@ -40,7 +40,7 @@ def test_checks_come_in_their_order(tmp_path):
     assert run.checks[1].finished <= run.trials[0].finished <= run.checks[2].started
     best = max(run.trials, key=lambda trial: trial.reward or 0)
     assert run.checks[-1].check.name == f"trial {best.number}"
-    assert [done.ap for done in run.checks] == [hashed_ap(done.check.architecture) for done in run.checks]
+    assert [done.value for done in run.checks] == [hashed_ap(done.check.architecture) for done in run.checks]
 
 
 def test_the_controller_is_asked_and_told_the_same_without_checks(tmp_path):

@@ -11,7 +11,7 @@ from nas.engine import ProgressLine, SearchSettings, TrialState, progress_text, 
 from nas.engine.check import Check, CheckRecord, Purpose
 from nas.engine.progress import _columns
 from nas.engine.settings import FinalistSettings
-from proxies.base import Measurement
+from proxies.base import Measurement, Score
 from tests.engine.engine_support import ARCHITECTURE, Hashed, Scripted, distinct, record_of, start
 
 
@@ -26,6 +26,17 @@ def test_the_line():
     assert progress_text(trials, SearchSettings(samples=12), session=0, session_started=100.0, now=400.0) == (
         "3/12 | best AP 0.3000 | mean of last 2 0.2000 | 36.0 trials/h | 15 min left | 1 known before | 1 failed"
     )
+
+
+def test_a_score_is_called_by_its_name():
+    scores = [record_of(n, TrialState.COMPLETE, 0.0, measurement=scored("params", 1e6 + n)) for n in range(3)]
+    assert "3/3 | best params 1,000,002 | mean of last 3 1,000,001 | " in progress_text(
+        scores, SearchSettings(samples=3), 0, 0.0, 1.0
+    )
+
+
+def scored(name: str, value: float) -> Measurement:
+    return Measurement(ap=None, score=Score(name, value))
 
 
 def test_only_the_last_results_are_averaged():

@@ -214,7 +214,7 @@ def test_a_failure_is_recorded_and_told(tmp_path):
     assert states_of(trials) == [FAILED, FAILED, FAILED, COMPLETE]
     assert [trial.error for trial in trials] == [
         "the loss is not finite.",
-        "the proxy reported no AP.",
+        "the proxy reported no AP and no score.",
         "the reward is nan; it must be a finite number.",
         None,
     ]

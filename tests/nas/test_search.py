@@ -21,7 +21,7 @@ import search_spaces
 from nas import report, search
 from nas.command_line import run_command
 from nas.engine.record import TrialState, read_run
-from proxies import detection
+from proxies import images
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError
 
@@ -213,6 +213,37 @@ TINY = [
 ]
 
 
+@pytest.mark.parametrize("proxy", ["synflow", "loss_50"])
+def test_a_score_is_called_by_its_name_from_the_record_to_the_last_line(run_search, make_data_set, tmp_path, proxy):
+    """On images of one's own, with the controller that learns from it; resumed like any other search."""
+    make_data_set("mine")
+    small = ["proxy.image_size=32", "proxy.batch_size=2", "proxy.reserved_images=2", "runner=serial"]
+    short = ["proxy.steps=2", "proxy.window=1"] if proxy == "loss_50" else []
+    cache = f"data.cache_dir={tmp_path / 'cache'}"
+    code, output = run_search(
+        "space=toy",
+        f"proxy={proxy}",
+        "data=coco",
+        "data.root=mine",
+        cache,
+        *TINY[:2],
+        *small,
+        *short,
+        "samples=2",
+        "run=scored",
+    )
+    assert code == 0, output
+    name = {"synflow": "synflow", "loss_50": "negative loss"}[proxy]
+    assert f", {name} " in next(line for line in output.splitlines() if line.startswith("best: trial "))
+    code, output = run_search("resume=true", "run=scored", "samples=3")
+    assert code == 0, output
+    trials = read_run(tmp_path / "scored").trials
+    assert [(trial.measurement.ap, trial.measurement.score.name) for trial in trials] == [(None, name)] * 3
+    assert [trial.reward for trial in trials] == [trial.measurement.score.value for trial in trials]
+    best = json.loads((tmp_path / "scored" / "best.json").read_text())["search"]
+    assert best["score"] == {"name": name, "value": max(trial.reward for trial in trials)}
+
+
 def test_resume_after_the_data_set_has_moved(run_search, make_data_set, tmp_path):
     """What moved is all that must be said; every other recorded setting stays, and so does the fingerprint."""
     old = make_data_set("old")
@@ -220,7 +251,7 @@ def test_resume_after_the_data_set_has_moved(run_search, make_data_set, tmp_path
     code, output = run_search("data=coco", "data.root=old", cache, *TINY, "samples=1", "run=moved", "seed=3")
     assert code == 0, output
     old.rename(tmp_path / "2024_01")
-    detection._open_once.cache_clear()  # as in a new process
+    images._open_once.cache_clear()  # as in a new process
     code, output = run_search("resume=true", "run=moved", "samples=2")
     assert code == 2
     assert f"data root {old} is not a folder; set data.root to the folder that holds the data set" in output

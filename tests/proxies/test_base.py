@@ -1,6 +1,7 @@
-"""A measurement survives JSON; every proxy keeps the contract."""
+"""A measurement survives JSON; every proxy keeps the contract, with every score and on every kind of data."""
 
 import json
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,34 @@ import pytest
 
 import proxies
 import search_spaces
-from proxies.base import Budget, Measurement, Proxy
+from proxies.base import Budget, Measurement, Proxy, Score
+from proxies.scores import SCORES
+from tests.datasets.coco_support import content, write
 
 ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
-SETTINGS: dict[str, dict[str, Any]] = {
-    "detection": {
-        "data": {"kind": "synthetic", "images": 8},
-        "image_size": 32,
-        "batch_size": 2,
-        "steps": 1,
-        "device": "cpu",
-        "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
-    },
-    "synthetic": {"space": "toy", "noise": 0.1},
+DETECTOR: dict[str, Any] = {
+    "data": {"kind": "synthetic", "images": 8},
+    "image_size": 32,
+    "batch_size": 2,
+    "device": "cpu",
+    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
 }
+SETTINGS: dict[str, dict[str, Any]] = {
+    "detection": {"kind": "detection", **DETECTOR, "steps": 1},
+    "loss": {"kind": "loss", **DETECTOR, "steps": 2, "window": 2},
+    "synthetic": {"kind": "synthetic", "space": "toy", "noise": 0.1},
+    **{name: {"kind": "zero_cost", **DETECTOR, "score": name} for name in SCORES},
+}
+ON_IMAGES = sorted(SETTINGS.keys() - {"synthetic"})
 
 
-def built(name: str, cache: Path) -> Proxy:
-    return proxies.build(name, **SETTINGS[name], **({"cache_dir": str(cache)} if name == "detection" else {}))
+def built(name: str, cache: Path, **changes: Any) -> Proxy:
+    on_images = {"cache_dir": str(cache)} if name in ON_IMAGES else {}
+    return proxies.build(**{**SETTINGS[name], **on_images, **changes})
+
+
+def test_every_kind_of_proxy_is_held_to_the_contract() -> None:
+    assert {settings["kind"] for settings in SETTINGS.values()} == set(proxies.PROXIES)
 
 
 def test_a_measurement_survives_json() -> None:
@@ -42,6 +53,28 @@ def test_a_measurement_survives_json() -> None:
         worker="host:1",
     )
     assert Measurement.from_dict(json.loads(json.dumps(measurement.to_dict()))) == measurement
+    scored = Measurement(ap=None, score=Score("synflow", 12.5))
+    assert Measurement.from_dict(json.loads(json.dumps(scored.to_dict()))) == scored
+
+
+def test_a_measurement_of_a_version_without_scores_is_read() -> None:
+    recorded = Measurement(ap=0.5).to_dict()
+    del recorded["score"]
+    assert Measurement.from_dict(recorded) == Measurement(ap=0.5)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "name", "value"),
+    [
+        (Measurement(ap=0.5), "AP", 0.5),
+        (Measurement(ap=None, error="out of memory"), "AP", None),
+        (Measurement(ap=None, score=Score("nwot", 61.5)), "nwot", 61.5),
+    ],
+)
+def test_a_measurement_says_what_architectures_are_ranked_by(
+    measurement: Measurement, name: str, value: float | None
+) -> None:
+    assert (measurement.value_name, measurement.value) == (name, value)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -50,7 +83,11 @@ def test_two_of_the_same_settings_measure_the_same(name: str, tmp_path: Path) ->
     proxy.prepare()
     one, two = proxy.evaluate(ARCHITECTURE, seed=1), again.evaluate(ARCHITECTURE, seed=1)
     assert one.error is None
-    assert one.ap == two.ap
+    assert one.value == two.value
+    assert one.value is not None
+    assert math.isfinite(one.value)
+    assert (one.ap is None) is (one.score is not None), "a score is not called AP, and an AP is no score"
+    assert proxies.reward(one) == one.value
     assert proxy.fingerprint() == again.fingerprint() != ""
     assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
 
@@ -64,7 +101,7 @@ def test_a_proxy_says_nothing_of_the_worker(name: str, tmp_path: Path) -> None:
 def test_what_it_made_of_open_settings_can_be_given_back(name: str, tmp_path: Path) -> None:
     resolved = built(name, tmp_path).resolved()
     assert pickle.loads(pickle.dumps(resolved)) == json.loads(json.dumps(resolved)) == resolved
-    again = proxies.build(name, **{**SETTINGS[name], **resolved})
+    again = proxies.build(**{**SETTINGS[name], **resolved})
     assert again.resolved() == resolved
 
 
@@ -74,3 +111,11 @@ def test_longer_training_is_the_same_proxy(name: str, tmp_path: Path) -> None:
     assert type(proxy.longer(2.0)) is type(proxy)
     assert proxy.longer(2.0).fingerprint() == proxy.fingerprint()
     proxy.check(ARCHITECTURE)
+
+
+@pytest.mark.parametrize("name", ON_IMAGES)
+def test_images_of_one_s_own_are_measured_on(name: str, tmp_path: Path) -> None:
+    data = {"kind": "coco", "root": write(tmp_path / "data", content()).root}
+    measurement = built(name, tmp_path, data=data).evaluate(ARCHITECTURE, seed=0)
+    assert measurement.error is None or "AP could not be measured" in measurement.error
+    assert measurement.budget.train_images == 3

@@ -51,7 +51,7 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert one.ap == one.metrics["ap"] == two.ap
     assert one.ap is not None
     assert 0 <= one.ap <= 1
-    assert set(one.metrics) == set(METRICS)
+    assert set(one.metrics) == {*METRICS, "train_loss"}
     assert set(one.seconds) == {"build", "train", "evaluate"}
     assert one.params > 0
     assert one.multiply_adds > 0
@@ -60,6 +60,15 @@ def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:
     assert one.device == "cpu"
     assert one.worker == "", "the engine names the worker"
     assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_statistics_are_estimated_anew_and_compared(cache: Path) -> None:
+    learning = {"steps": 60, "learning_rate": 0.01, "optimiser": {"kind": "adamw", "clip_norm": 1.0}}
+    running = tiny_proxy(cache, **learning).evaluate(ARCHITECTURE, seed=3)
+    both = tiny_proxy(cache, **learning, statistics_images=8, compare_statistics=True).evaluate(ARCHITECTURE, seed=3)
+    assert both.metrics["ap_running_statistics"] == running.ap
+    assert [both.metrics[name] for name in METRICS] != [running.metrics[name] for name in METRICS]
+    assert both.metrics["train_loss"] == running.metrics["train_loss"]
 
 
 def test_a_loss_that_is_not_finite_is_a_measurement(cache: Path) -> None:
@@ -168,7 +177,10 @@ def test_settings_are_checked_when_built(settings: dict[str, Any], pattern: str)
 
 
 def test_unknown_proxy() -> None:
-    with pytest.raises(ConfigError, match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, synth"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, loss, synthetic, zero_cost",
+    ):
         proxies.build("detektion")
 
 

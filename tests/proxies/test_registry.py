@@ -14,7 +14,7 @@ def test_every_kind_is_built_from_its_defaults(kind):
 @pytest.mark.parametrize(
     ("kind", "settings", "sentence"),
     [
-        ("detektion", {}, r"unknown proxy 'detektion' \(did you mean 'detection'\?\); there are: detection, synthetic"),
+        ("detektion", {}, r"unknown proxy 'detektion' \(did you mean 'detection'\?\); there are: detection, loss, "),
         ("synthetic", {"nois": 1}, r"unknown proxy setting 'nois' \(did you mean 'noise'\?\); there are: .*fail_rate"),
         ("synthetic", {"noise": "x"}, "proxy.noise is 'x'; it must be a finite number"),
         ("detection", {"step": 1}, r"unknown proxy setting 'step' \(did you mean 'steps'\?\)"),

@@ -1,4 +1,4 @@
-"""The reward of a measurement: its AP, or None when the evaluation failed."""
+"""The reward of a measurement: its AP or its score, or None when the evaluation failed."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 import nas
 import search_spaces
-from proxies.base import Measurement
+from proxies.base import Measurement, Score
 from proxies.reward import AP_ALONE, Reward, RewardSettings, reward
 
 
@@ -16,6 +16,8 @@ from proxies.reward import AP_ALONE, Reward, RewardSettings, reward
     [
         (Measurement(ap=0.25), 0.25),
         (Measurement(ap=0.0), 0.0),
+        (Measurement(ap=None, score=Score("synflow", 103.5)), 103.5),
+        (Measurement(ap=None, score=Score("synflow", 103.5), error="the device failed later"), None),
         (Measurement(ap=None, error="out of memory"), None),
         (Measurement(ap=0.25, error="the device failed later"), None),
     ],

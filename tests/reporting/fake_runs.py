@@ -1,11 +1,13 @@
 """Runs made up for the tests of the reporting package."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import search_spaces
 from nas.engine.record import Run, Session
 from nas.engine.trial import TrialRecord, TrialState
-from proxies.base import Budget, Measurement
+from proxies.base import Budget, Measurement, Score
 
 SPACE = search_spaces.build("toy")
 ARCHITECTURES = [SPACE.sample(np.random.default_rng(seed)) for seed in range(8)]
@@ -52,6 +54,13 @@ def complete(number, reward, session=0, metrics=None, **options):
         attempts=1,
         controller_metrics=metrics or {},
     )
+
+
+def scored(number, name="synflow", steps=0):
+    """A complete trial of a proxy that measures no AP: its score is 100 and its number."""
+    trial, value = complete(number, 100.0 + number), 100.0 + number
+    budget = Budget(128, 4, steps, 2000)
+    return replace(trial, measurement=replace(trial.measurement, ap=None, score=Score(name, value), budget=budget))
 
 
 def other(number, state, error=None, reward=None, session=0):

@@ -9,7 +9,7 @@ import search_spaces
 from nas.engine.record import Run
 from nas.reporting import write_outputs
 from search_spaces.errors import FileError
-from tests.reporting.fake_runs import ESSENTIALS, mixed_run, run_of
+from tests.reporting.fake_runs import ESSENTIALS, mixed_run, run_of, scored
 from tests.reporting.made_answers import answered
 
 
@@ -32,6 +32,12 @@ def test_a_run_leaves_four_files_and_the_best_loads_again(tmp_path):
     for name in ("best.png", "reward.png"):
         with Image.open(tmp_path / name) as image:
             image.verify()
+
+
+def test_a_score_is_noted_by_its_name_and_is_no_ap(tmp_path):
+    write_outputs(run_of(scored(0), scored(1)), tmp_path)
+    notes = json.loads((tmp_path / "best.json").read_text())["search"]
+    assert (notes["reward"], notes["ap"], notes["score"]) == (101.0, None, {"name": "synflow", "value": 101.0})
 
 
 @pytest.mark.parametrize("run", [Run((), ()), run_of()])

@@ -12,7 +12,7 @@ from nas.reporting import page
 from nas.reporting.page import render_report, write_report
 from proxies.base import Measurement
 from search_spaces.errors import FileError
-from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, learning_run, mixed_run, other, run_of
+from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, learning_run, mixed_run, other, run_of, scored
 
 VOID = {"meta", "img", "source", "path", "polygon"}
 EVIL = '<script>alert("x")</script>'
@@ -111,6 +111,14 @@ def test_a_reward_without_training_is_said_to_be_one():
     record = replace(complete(0, 0.5), measurement=Measurement(ap=0.5))
     text = parse(render_report(run_of(record), "run")).text
     assert "does not come from training a detector" in text
+
+
+def test_a_score_is_called_by_its_name_and_no_ap():
+    html = render_report(run_of(scored(0), scored(1)), "run")
+    assert '<th class="right">synflow</th>' in html
+    assert '<th class="right">AP</th>' not in html
+    assert "its AP" not in parse(html).text
+    assert "the score synflow of untrained detectors" in parse(html).text
 
 
 def test_a_failed_write_leaves_the_earlier_page(tmp_path, monkeypatch):

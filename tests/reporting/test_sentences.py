@@ -9,7 +9,6 @@ import search_spaces
 from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
 from nas.reporting.answer import answer
-from nas.reporting.intervals import estimate
 from nas.reporting.sentences import (
     METRICS,
     comparisons,
@@ -20,8 +19,9 @@ from nas.reporting.sentences import (
     state_sentence,
 )
 from nas.reporting.summary import summarise
+from nas.statistics.student import estimate
 from proxies.base import Measurement
-from tests.reporting.fake_runs import complete, mixed_run, other, run_of
+from tests.reporting.fake_runs import complete, mixed_run, other, run_of, scored
 from tests.reporting.made_answers import FINALS, answered
 
 
@@ -62,6 +62,15 @@ def test_what_the_reward_comes_from():
     assert limits(summarise(run_of(untrained)))[-1] == (
         "The reward does not come from training a detector, so it says nothing about detection."
     )
+
+
+def test_what_a_score_is_of():
+    assert limits(summarise(run_of(scored(0))))[-1] == (
+        "The reward is the score synflow of untrained detectors, and no AP; how far it ranks architectures as training "
+        "does must be measured before its order is trusted."
+    )
+    trained = limits(summarise(run_of(scored(0, "negative loss", steps=50))))[-1]
+    assert "the score negative loss of small detectors after 50 steps of 4 images at 128 px, and no AP" in trained
 
 
 def test_metrics_are_explained_and_strangers_are_not():

@@ -11,7 +11,7 @@ from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, reserve
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
 from nas.training.input import batches
-from nas.training.loop import train
+from nas.training.loop import mean_of_last, train
 from nas.training.optimiser import OptimiserSettings
 from nas.training.schedule import Schedule
 from tests.training.training_support import tiny_detector
@@ -77,3 +77,8 @@ def test_a_mask_rcnn_learns_its_masks(data: DetectionData) -> None:
     train(detector, source, Schedule(0.003, 40, warmup_steps=5), OptimiserSettings(kind="adamw"))
     after = float(detector.loss(detector(fixed[0]), fixed[1])["mask"])
     assert after < 0.95 * before
+
+
+@pytest.mark.parametrize(("share", "mean"), [(0.1, 4.0), (0.5, 3.5), (1.0, 2.5), (0.0, 4.0)])
+def test_mean_of_the_last_losses(share: float, mean: float) -> None:
+    assert mean_of_last([1.0, 2.0, 3.0, 4.0], share) == mean

@@ -64,6 +64,8 @@ def test_a_recipe_is_a_value() -> None:
         ({"warmup_start": 2.0}, "warmup_start is 2.0"),
         ({"schedule": "linear"}, "schedule is 'linear'"),
         ({"order_seed": -1}, "order_seed is -1"),
+        ({"statistics_images": -1}, "statistics_images is -1"),
+        ({"statistics_batch_size": 0}, "statistics_batch_size is 0"),
         ({"eval_batch_size": 0}, "eval_batch_size is 0"),
         ({"optimiser": {"momentum": 1.0}}, "optimiser.momentum is 1.0"),
         ({"optimiser": {"kindd": "sgd"}}, r"unknown recipe\.optimiser setting 'kindd' \(did you mean 'kind'"),

@@ -6,10 +6,16 @@ from nas.words import number, plural, short_count
 
 
 @pytest.mark.parametrize(
-    ("value", "digits", "said"), [(0.25, 3, "0.250"), (1.0, 0, "1"), (-0.5, 1, "-0.5"), (None, 3, "\u2013")]
+    ("value", "digits", "said"),
+    [(0.25, 3, "0.250"), (1.0, 0, "1"), (-0.5, 1, "-0.5"), (999.5, 2, "999.50"), (None, 3, "\u2013")],
 )
 def test_a_number_has_fixed_decimals_and_none_is_a_dash(value, digits, said):
     assert number(value, digits) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(1000, "1,000"), (-1234.5678, "-1,235"), (79_899_216.0, "79,899,216")])
+def test_a_large_number_needs_no_decimals(value, said):
+    assert number(value) == number(value, 4) == said
 
 
 @pytest.mark.parametrize(

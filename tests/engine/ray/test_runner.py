@@ -261,6 +261,6 @@ def test_checks_run_beside_trials_and_at_the_end(tmp_path):
     assert [done.check.attempt for done in checks if done.error] == [2] * 4, "references and finalists"
     assert {done.check.purpose for done in checks if done.error is None} == {Purpose.FINAL}
     search = run(tmp_path / "whole", **settings)
-    results = {done.check.key: done.ap for done in search.history.checks}
+    results = {done.check.key: done.value for done in search.history.checks}
     assert [key[0] for key in results].count("final") == 6
     assert all(ap == pytest.approx(int(key[1], 16) / 16**16) for key, ap in results.items())

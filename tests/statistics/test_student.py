@@ -2,7 +2,7 @@
 
 import pytest
 
-from nas.reporting.intervals import estimate, t_quantile
+from nas.statistics.student import estimate, t_quantile
 
 
 @pytest.mark.parametrize(

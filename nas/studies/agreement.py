@@ -1,0 +1,182 @@
+"""What the rows of an audit say: how far each proxy ranks architectures as the reference does, and at what cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from nas.statistics import Interval, best_half, interval, intraclass_correlation, kendall, spearman, top_precision
+from nas.studies.audit import REFERENCE
+from nas.studies.rows import Row
+
+COST_BASELINES = ("params", "multiply_adds", "depth")
+LEAST = 3  # architectures that a rank correlation is given for
+METRIC_READINGS = {"ap_running_statistics": ("running statistics", 1), "train_loss": ("mean of the last losses", -1)}
+"""Metric of a measurement -> what it is called as a reading of its proxy, and its sign: higher must be better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something that ranks architectures.
+
+    Attributes:
+        name: that of the proxy, with what is read of it in brackets where that is not its reward.
+        values: name of an architecture -> its values by seed, higher being better.
+        core_seconds: mean over the measurements, on one core; None for a cost, which nothing was measured for.
+        failed: measurements without a value.
+    """
+
+    name: str
+    values: Mapping[str, Mapping[int, float]]
+    core_seconds: float | None = None
+    failed: int = 0
+
+    def means(self) -> dict[str, float]:
+        """Name of an architecture -> the mean over its seeds."""
+        return {name: fmean(seeds.values()) for name, seeds in self.values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a reading agrees with the reference and with itself; NaN where too little is measured.
+
+    Attributes:
+        reading: what is compared.
+        architectures: how many both have measured.
+        kendall, spearman: correlation of ranks with the reference, bootstrapped over the architectures.
+        kendall_best_half: Kendall's, among the best half by the reference.
+        top_quarter: share of the best quarter that is in the reference's best quarter.
+        seeds_spearman: correlation of ranks between two seeds of the reading, the mean over all pairs of seeds.
+        icc: share of a single measurement's variance that lies between architectures.
+        published: the published architectures by the reading, the best first.
+        in_order: whether that is the order of the paper.
+    """
+
+    reading: Reading
+    architectures: int
+    kendall: Interval
+    spearman: Interval
+    kendall_best_half: float
+    top_quarter: float
+    seeds_spearman: Interval
+    icc: float
+    published: tuple[str, ...]
+    in_order: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary, numbers rounded."""
+        return {
+            "name": self.reading.name,
+            "architectures": self.architectures,
+            **{name: _ends(getattr(self, name)) for name in ("kendall", "spearman", "seeds_spearman")},
+            "kendall_best_half": _round(self.kendall_best_half),
+            "top_quarter": _round(self.top_quarter),
+            "icc": _round(self.icc),
+            "core_seconds": _round(self.reading.core_seconds, 1),
+            "failed": self.reading.failed,
+            "published": list(self.published),
+            "published_in_order": self.in_order,
+        }
+
+
+def readings(rows: Iterable[Row]) -> list[Reading]:
+    """All that the rows give to rank by, in the order of the rows, the costs last."""
+    by_proxy: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if "fidelity" in row:
+            by_proxy[row["fidelity"]].append(row)
+    found = [reading for name, own in by_proxy.items() for reading in _readings_of(name, own)]
+    every = [row for own in by_proxy.values() for row in own]
+    return [*found, *(_cost(name, every) for name in COST_BASELINES)]
+
+
+def compare(rows: Sequence[Row], published: Mapping[str, float], seed: int = 0) -> list[Agreement]:
+    """Every reading against the reference, which comes first.
+
+    Args:
+        rows: of the audit.
+        published: name of a published architecture -> its AP in the paper.
+        seed: of the bootstrap.
+    """
+    found = readings(rows)
+    truth = next((reading for reading in found if reading.name == REFERENCE), Reading(REFERENCE, {}))
+    return [_agreement(reading, truth.means(), published, seed) for reading in found]
+
+
+def _readings_of(name: str, rows: Sequence[Row]) -> Iterator[Reading]:
+    seconds = fmean(row["core_seconds"] for row in rows)
+    measured = [row for row in rows if row["value"] is not None]
+    failed = len(rows) - len(measured)
+    yield Reading(name, _by_seed((row, row["value"]) for row in measured), seconds, failed)
+    for metric, (word, sign) in METRIC_READINGS.items():
+        if measured and all(metric in row["metrics"] for row in measured):
+            values = _by_seed((row, sign * row["metrics"][metric]) for row in measured)
+            yield Reading(f"{name} ({word})", values, seconds, failed)
+
+
+def _by_seed(values: Iterable[tuple[Row, float]]) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = defaultdict(dict)
+    for row, value in values:
+        found[row["architecture"]][row["seed"]] = value
+    return dict(found)
+
+
+def _cost(name: str, rows: Sequence[Row]) -> Reading:
+    """A cost of the detectors as a ranking, at the first size that they were built at."""
+    values: dict[str, dict[int, float]] = {}
+    for row in rows:
+        if row[name]:
+            values.setdefault(row["architecture"], {0: float(row[name])})
+    return Reading(name, values)
+
+
+def _agreement(reading: Reading, truth: Mapping[str, float], published: Mapping[str, float], seed: int) -> Agreement:
+    means = reading.means()
+    names = [name for name in truth if name in means]
+    ours, theirs = (np.array([values[name] for name in names]) for values in (means, truth))
+    known = sorted((name for name in published if name in means), key=lambda name: -means[name])
+    enough = len(names) >= LEAST
+    half = best_half(theirs)
+    return Agreement(
+        reading=reading,
+        architectures=len(names),
+        kendall=interval(kendall, (ours, theirs), seed) if enough else _UNKNOWN,
+        spearman=interval(spearman, (ours, theirs), seed) if enough else _UNKNOWN,
+        kendall_best_half=kendall(ours[half], theirs[half]) if enough else float("nan"),
+        top_quarter=top_precision(ours, theirs) if enough else float("nan"),
+        seeds_spearman=_between_seeds(reading, seed),
+        icc=intraclass_correlation([tuple(seeds.values()) for seeds in reading.values.values()]),
+        published=tuple(known),
+        in_order=len(known) > 1 and known == sorted(known, key=lambda name: -published[name]),
+    )
+
+
+def _between_seeds(reading: Reading, seed: int) -> Interval:
+    """Over the architectures with more than one seed, and the seeds that all of these have."""
+    repeated = [seeds for seeds in reading.values.values() if len(seeds) > 1]
+    common = sorted(set.intersection(*map(set, repeated))) if repeated else []
+    table = np.array([[seeds[number] for number in common] for seeds in repeated])
+    if len(table) < LEAST or len(common) < 2:
+        return _UNKNOWN
+    return interval(
+        lambda values: fmean(spearman(values[:, a], values[:, b]) for a, b in combinations(range(len(common)), 2)),
+        (table,),
+        seed,
+    )
+
+
+_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+
+
+def _ends(value: Interval) -> list[float | None]:
+    return [_round(number) for number in (value.estimate, value.low, value.high)]
+
+
+def _round(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None or np.isnan(value) else round(float(value), digits)

@@ -1,0 +1,104 @@
+"""What is known of an evaluation so far; an error may end it in any phase."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+
+from nas.detectors import Network, build_detector, cost, keep_freed_memory
+from nas.detectors.devices import device_name
+from nas.detectors.scaling import Scaling
+from proxies.base import Budget, Measurement, Score
+from search_spaces.architecture import Architecture
+from search_spaces.errors import first_line
+
+
+def check_builds(architecture: Architecture, scaling: Scaling, image_size: int) -> None:
+    """Check, without memory for weights, that an architecture becomes a detector for square images of this size.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    with torch.device("meta"):
+        detector = build_detector(architecture, scaling)
+    cost(detector, image_size)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The measurement that an evaluation fills in as it goes on.
+
+    Attributes:
+        device: what is measured on.
+        phase: the one that was begun last, for messages.
+        ap: read only when there is no error; the other attributes are those of :class:`proxies.base.Measurement`.
+    """
+
+    device: torch.device
+    budget: Budget
+    phase: str = ""
+    ap: float | None = None
+    score: Score | None = None
+    params: int = 0
+    multiply_adds: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    diverged: bool = False
+    error: str | None = None
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Measure the wall time of a phase, also where it fails."""
+        self.phase = phase
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = time.perf_counter() - started
+
+    def build(self, architecture: Architecture, scaling: Scaling, classes: int, seed: int) -> Network:
+        """Phase ``build``: the detector with initial weights drawn from ``seed``, on the device, and what it costs."""
+        with self.timed("build"):
+            torch.manual_seed(seed)
+            detector = build_detector(architecture, scaling, classes=classes).to(self.device)
+            price = cost(detector, self.budget.image_size)
+            self.params, self.multiply_adds = price.params_trainable, price.multiply_adds
+        return detector
+
+    def filled_by(self, phases: Callable[[], None]) -> Measurement:
+        """What is measured once ``phases``, which fill in this outcome, have been run.
+
+        A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
+        device that has failed as a whole raises, since it is not the architecture's fault.
+        """
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        try:
+            phases()
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self.error = f"out of memory in phase {self.phase}: {first_line(error)}"
+        except torch.AcceleratorError:
+            raise
+        except RuntimeError as error:
+            self.error = f"{type(error).__name__} in phase {self.phase}: {first_line(error)}"
+        if self.error is not None and self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self._measurement()
+
+    def _measurement(self) -> Measurement:
+        return Measurement(
+            ap=None if self.error is not None else self.ap,
+            metrics=self.metrics,
+            params=self.params,
+            multiply_adds=self.multiply_adds,
+            seconds=self.seconds,
+            budget=self.budget,
+            diverged=self.diverged,
+            error=self.error,
+            device=device_name(self.device),
+            score=None if self.error is not None else self.score,
+        )
