@@ -16,24 +16,25 @@ from nas.command_line import Config, run_command
 from nas.command_line.against import baseline_of, check_against
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.estimate import print_estimate
+from nas.command_line.find_costs import find_costs
 from nas.command_line.parts import make_controller, make_space, proxy_anywhere, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner, worker_count
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
+from nas.command_line.search_parts import check_references, make_reward, recommend_settings, search_settings
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
-from nas.engine.older import current_config
+from nas.engine.older import WITHOUT_CHECKS, current_config
 from nas.engine.progress import ProgressLine
 from nas.engine.record import read_run
 from nas.engine.repair import read_repaired, repair_record
 from nas.engine.search import Search
-from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
 from nas.reporting import write_outputs
+from nas.reporting.recommendation import RecommendSettings
 from nas.words import said_when_slow, warn
 from proxies.base import Proxy
 from search_spaces.errors import ConfigError, NasError
-from search_spaces.settings import SettingError
 
 log = logging.getLogger("nas.search")
 
@@ -48,7 +49,7 @@ def configure(command: str, arguments: Sequence[str]) -> Config:
         return load_config(command, arguments)
     read = read_repaired if run["repair"] else read_run
     recorded = {**read(existing_folder(run["run"])).sessions[-1].config, "repair": run["repair"]}
-    config = load_config(command, arguments, earlier=current_config(recorded))
+    config = load_config(command, arguments, earlier={**WITHOUT_CHECKS, **current_config(recorded)})
     if config["estimate"]:
         raise ConfigError("estimate=true is for a search that has not begun; give it without resume=true.")
     return config
@@ -61,7 +62,7 @@ def search(config: Config) -> None:
         SearchError: it is over, and nothing could be evaluated.
     """
     begun = time.time()
-    settings = _search_settings(config)
+    settings, reward, recommend = search_settings(config), make_reward(config), recommend_settings(config)
     space = make_space(config)
     with said_when_slow(log, "loading PyTorch and what else the search needs"):
         controller = make_controller(config, space)
@@ -69,6 +70,7 @@ def search(config: Config) -> None:
         if config["repair"]:
             warn(*repair_record(folder))
         proxy = proxy_anywhere(config)()
+        check_references(settings.references, proxy)
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         proxy.prepare()
@@ -78,23 +80,14 @@ def search(config: Config) -> None:
         announce(config, space, folder)
         warn(*store.warnings, *warnings_of_age(config, store))
         progress = ProgressLine()
-        state = Search(controller, store, settings, on_change=progress)
+        state = Search(controller, store, settings, reward, progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
-        reason = _run(state, run_trials, proxy_anywhere(config), progress)
+        reason = _run(state, run_trials, proxy_anywhere(config), progress, recommend)
     run = read_run(folder)
     baseline = baseline_of(run, folder, config["against"])
     written = write_outputs(run, folder, baseline)
     conclude(run, folder, reason, written, baseline)
-
-
-def _search_settings(config: Config) -> SearchSettings:
-    """The settings of the search, which lie at the top of the configuration; ``retries`` is in the runner's part."""
-    values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates")}
-    try:
-        return SearchSettings(**values, retries=config["runner"].get("retries", 0))
-    except SettingError as error:
-        raise (error.under("runner") if error.name == "retries" else error) from None
 
 
 def _folder(config: Config) -> Path:
@@ -110,7 +103,7 @@ def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Sto
     data = proxy.fingerprint()
     identity = {
         **{part: without_name(config[part]) for part in ("space", "controller", "proxy")},
-        **{key: config[key] for key in ("seed", "failed_reward")},
+        **{key: config[key] for key in ("seed", "failed_reward", "reward")},
         "data": {"kind": config["data"]["kind"], "fingerprint": data},
     }
     check_against(config["against"], identity)
@@ -120,10 +113,14 @@ def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Sto
     return begin(folder, identity, config, provenance)
 
 
-def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: ProgressLine) -> str:
-    """Run until the search is over; the sentence that says why it is."""
+def _run(
+    state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: ProgressLine, recommend: RecommendSettings
+) -> str:
+    """Run until the search is over, and find out what its architectures cost; the sentence that says why it is over."""
     try:
         run_trials(state, make_proxy)
+        progress.close()
+        warn(*find_costs(state, recommend))
     except KeyboardInterrupt:
         progress.close()
         say_interrupted(state.folder)
@@ -132,13 +129,12 @@ def _run(state: Search, run_trials: Runner, make_proxy: MakeProxy, progress: Pro
         progress.close()
         _forget_beginning(state)
         raise
-    progress.close()
     return state.stop_reason or "it stopped before its end."
 
 
 def _forget_beginning(state: Search) -> None:
     """A search that could not begin leaves its folder as it found it, so that the command can be given again."""
-    if not state.history.trials and len(state.history.sessions) == 1:
+    if not state.history.trials and not state.history.checks and len(state.history.sessions) == 1:
         for name in (RECORD_NAME, "config.yaml"):
             (state.folder / name).unlink(missing_ok=True)
 

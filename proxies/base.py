@@ -139,3 +139,14 @@ class Proxy(ABC):
     def resolved(self) -> dict[str, Any]:
         """What this machine made of settings that were left open, by name; plain values."""
         return {}
+
+    def longer(self, factor: float) -> Proxy:
+        """The same proxy with a training ``factor`` times as long; where nothing is trained, itself."""
+        return self
+
+    def check(self, architecture: Architecture) -> None:  # noqa: B027 (most proxies build nothing)
+        """Check, without training, that the proxy can build an architecture which need not come from the space.
+
+        Raises:
+            ConfigError: its settings do not allow it.
+        """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from nas.datasets.augment import read_images
 from nas.datasets.dataset import DetectionData, Split
@@ -19,7 +19,7 @@ from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
 from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy, Rehearsal
 from proxies.images import image_bytes, open_images
-from proxies.outcome import Outcome
+from proxies.outcome import Outcome, check_builds
 from proxies.rehearsal import extrapolate
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
@@ -87,6 +87,19 @@ class DetectionProxy(Proxy):
         """The settings that depend on the device, and the device."""
         chosen = {name: getattr(self.settings, name) for name in DEVICE_DEFAULTS["cpu"]}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
+
+    def longer(self, factor: float) -> Self:
+        """The same with ``factor`` times the steps or epochs; the schedule is stretched with them."""
+        if factor == 1:
+            return self
+        recipe = self.settings
+        if recipe.epochs is not None:
+            return type(self)(replace(recipe, epochs=recipe.epochs * factor))
+        return type(self)(replace(recipe, steps=round(known("steps", recipe.steps) * factor)))
+
+    def check(self, architecture: Architecture) -> None:
+        """Build the detector without memory for its weights, for images of this size."""
+        check_builds(architecture, self.settings.scaling, known("image_size", self.settings.image_size))
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
         """Build, train and evaluate; ``seed`` decides the initial weights. For errors see :meth:`Outcome.filled_by`."""

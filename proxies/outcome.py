@@ -20,6 +20,17 @@ from search_spaces.errors import first_line
 Read = TypeVar("Read")
 
 
+def check_builds(architecture: Architecture, scaling: Scaling, image_size: int) -> None:
+    """Check, without memory for weights, that an architecture becomes a detector for square images of this size.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    with torch.device("meta"):
+        detector = build_detector(architecture, scaling)
+    cost(detector, image_size)
+
+
 @dataclass(slots=True)
 class Outcome:
     """The measurement that an evaluation fills in as it goes on.

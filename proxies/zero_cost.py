@@ -16,7 +16,7 @@ from nas.training.input import batches
 from nas.training.recipe import Recipe, known
 from proxies.base import Budget, Measurement, Proxy, Score
 from proxies.images import image_bytes, open_images
-from proxies.outcome import Outcome
+from proxies.outcome import Outcome, check_builds
 from proxies.scores import SCORES
 from search_spaces.architecture import Architecture
 from search_spaces.block import MAX_BLOCK_LEVEL, MIN_BLOCK_LEVEL
@@ -98,6 +98,10 @@ class ZeroCostProxy(Proxy):
     def cache_bytes(self) -> int:
         """The size of the decoded images."""
         return image_bytes(self.open()[0])
+
+    def check(self, architecture: Architecture) -> None:
+        """Build the detector without memory for its weights, for images of this size."""
+        check_builds(architecture, self.settings.scaling, known("image_size", self.recipe.image_size))
 
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
         """Build and score; ``seed`` decides the initial weights. For errors see :meth:`Outcome.filled_by`."""

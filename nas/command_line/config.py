@@ -65,9 +65,9 @@ def load_config(command: str, arguments: Sequence[str], earlier: Mapping[str, An
     config = _compose(command, [*picks, *(str(override.input_line) for override in settings)])
     check_types(config, examples)
     check_paths(config)
-    named = {override.key_or_group.split(".")[0] for override in overrides}
-    kept = {key: value for key, value in earlier.items() if key not in named and key not in defaults}
-    return {**config, **kept}
+    named = {override.key_or_group for override in overrides}
+    kept = {key: value for key, value in earlier.items() if key not in defaults}
+    return _gone_on_with(config, kept, named)
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:
@@ -107,6 +107,17 @@ def _parse(argument: str) -> Override:
             f"argument {argument!r}: adding, deleting and sweeping keys are not supported; give key=value."
         )
     return override
+
+
+def _gone_on_with(config: Mapping[str, Any], earlier: Mapping[str, Any], named: set[str], above: str = "") -> Config:
+    """The settings with the earlier ones in their place, but for those that are named (``finalists.count``)."""
+    result = {**earlier, **config}
+    for key in earlier.keys() - {name.removeprefix(above) for name in named}:
+        here, there = config.get(key), earlier[key]
+        if isinstance(here, Mapping) and isinstance(there, Mapping):
+            there = _gone_on_with(here, there, named, f"{above}{key}.")
+        result[key] = there
+    return result
 
 
 def _names_own_file(key: str, value: str) -> bool:

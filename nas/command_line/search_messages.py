@@ -14,9 +14,12 @@ from nas.engine.older import is_older
 from nas.engine.record import Run
 from nas.engine.store import Store
 from nas.reporting import summarise
+from nas.reporting.answer import Answer, Contender, answer
 from nas.reporting.comparison import compare, comparison_sentences
+from nas.reporting.recommendation import Point, recommend
+from nas.reporting.sentences import comparisons, cost_text, estimate_text
 from nas.reporting.summary import Summary
-from nas.words import duration, number
+from nas.words import duration, number, one_line, plural, short_count
 from search_spaces.base import SearchSpace
 from search_spaces.errors import SearchError
 
@@ -24,10 +27,11 @@ from search_spaces.errors import SearchError
 def announce(config: Config, space: SearchSpace, folder: Path) -> None:
     """What is searched, and how to follow it."""
     paper_size = space.paper_size()
+    beside = f" beside {', '.join(config['references'])}" if config.get("references") else ""
     by_the_paper = "" if paper_size is None else f"; by the paper's formula {paper_size:.3g}"
     print(
         f"searching space {space.name} ({space.size():.3g} decision sequences{by_the_paper}) with controller "
-        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples\n"
+        f"{config['controller']['name']} and proxy {config['proxy']['name']} for {config['samples']} samples{beside}\n"
         f"run folder {folder}; follow it with: {command_line('nas.report', run=folder)}",
         flush=True,
     )
@@ -52,24 +56,66 @@ def say_interrupted(folder: Path) -> None:
 
 
 def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...], baseline: Baseline | None = None) -> None:
-    """Why the search is over, what was written, whether it beats random, the best architecture, what to do with it.
+    """Why the search is over, what was written, whether it beats random, the winner and the references, what is next.
 
     Args:
         baseline: the random search that it is compared with, where there is one.
 
     Raises:
-        SearchError: nothing could be evaluated.
+        SearchError: nothing could be evaluated, or nothing meets the limits of ``recommend``.
     """
-    summary = summarise(run)
+    summary, found, recommended = summarise(run), answer(run), recommend(run)
     print(f"\nthe search is over: {reason}")
     print(f"time {duration(summary.wall_seconds)}; written to {folder}: {', '.join(path.name for path in written)}")
-    if summary.best is None:
+    if found.best is None:
         raise SearchError(_why_nothing(summary, folder))
     print(comparison_sentences(run, compare(run, baseline))[0])
-    trial, reward = summary.best.trial, number(summary.best.reward, 4)
-    name = trial.measurement.value_name if trial.measurement else "reward"
-    print(f"best: trial {trial.number}, {name} {reward} ({trial.fingerprint})")
+    for line in (*_best_lines(found), *_reference_lines(found), *comparisons(found)):
+        print(line)
+    if recommended is not None and recommended.point is None:
+        raise SearchError(f"recommend: {recommended.why} Everything else is written to {folder}.")
+    if recommended is not None and recommended.point is not None:
+        print(_recommendation_line(recommended.point, recommended.why))
     print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
+
+
+def _best_lines(found: Answer) -> list[str]:
+    """The winner with what it costs, or the best trial where no finalists have chosen."""
+    best, winner = found.best, found.winner
+    assert best is not None
+    if winner is None:
+        reward = number(best.reward, 4)
+        return [f"best: trial {best.trial.number}, {found.value_name} {reward} ({best.trial.fingerprint})"]
+    by = "further seeds" if winner.final else "the seeds that chose it"
+    measured = f"{found.value_name} {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
+    lines = [f"winner of {plural(len(found.finalists), 'finalist')}: {winner.name}, {measured}"]
+    if cost := cost_text(winner.cost):
+        lines.append(f"as a full-size detector it has {cost} for an image of {_side(winner)} px")
+    return lines
+
+
+def _side(contender: Contender) -> int:
+    return contender.cost.image_size if contender.cost else 0
+
+
+def _reference_lines(found: Answer) -> list[str]:
+    """Each reference: as the winner where it was trained as long, else at the budget of a trial."""
+    lines = []
+    for one in found.references:
+        cost = f"; {text}" if (text := cost_text(one.cost)) else ""
+        measured = f"{found.value_name} {number(one.ap)} at the budget of a trial"
+        if found.winner is not None and one.longer is not None:
+            measured = f"{found.value_name} {estimate_text(one.longer)} likewise"
+        lines.append(f"{one_line(one.name)}: {measured}{cost}")
+    return lines
+
+
+def _recommendation_line(point: Point, why: str) -> str:
+    milliseconds = "" if point.milliseconds is None else f", {point.milliseconds:,.0f} ms"
+    return (
+        f"recommended: {one_line(point.name)}, {why}: AP {number(point.ap)} at the budget of a trial, "
+        f"{short_count(point.multiply_adds)} multiply-adds{milliseconds} (recommended.json)"
+    )
 
 
 def _why_nothing(summary: Summary, folder: Path) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nas.engine.check import Checked
+from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
 from search_spaces.architecture import Architecture
@@ -71,7 +73,7 @@ class Proposed:
         fingerprint: that of the architecture; empty without one.
         seed: seed of its evaluation.
         time: in Unix seconds.
-        error: why there is no architecture, as a sentence.
+        error: why there is no architecture, or why it must not be trained, as a sentence.
     """
 
     number: int
@@ -154,12 +156,14 @@ class Finished:
         )
 
 
-Event = SessionBegun | Proposed | Finished
+Event = SessionBegun | Proposed | Finished | Checked | Costed
 
-_KINDS: dict[str, type[SessionBegun] | type[Proposed] | type[Finished]] = {
+_KINDS: dict[str, type[SessionBegun] | type[Proposed] | type[Finished] | type[Checked] | type[Costed]] = {
     "session": SessionBegun,
     "proposed": Proposed,
     "finished": Finished,
+    "checked": Checked,
+    "costed": Costed,
 }
 
 
@@ -173,7 +177,7 @@ def event_from_json(data: Json) -> Event:
     event_type = _KINDS.get(str(kind))
     if event_type is None:
         raise RecordError(f"an event has kind {kind!r}; it must be one of {', '.join(_KINDS)}.")
-    where = f"event {kind}" if kind == "session" else f"event {kind} of trial {data.get('number')!r}"
+    where = f"event {kind} of trial {data['number']!r}" if "number" in data else f"event {kind}"
     try:
         return event_type.from_json(data)
     except KeyError as error:

@@ -18,12 +18,12 @@ MakeProxy = Callable[[], Proxy]
 
 
 def run_serial(search: Search, make_proxy: MakeProxy) -> None:
-    """Evaluate trials until the search has none left; :attr:`Search.stop_reason` then says why.
+    """Evaluate trials and checks until the search has none left; :attr:`Search.stop_reason` then says why.
 
     An exception that the proxy raises costs the trial one attempt, and the proxy is built anew.
 
     Args:
-        search: hands out the trials and takes in the results.
+        search: hands them out and takes in the results.
         make_proxy: called when the first trial comes, and after an exception.
 
     Raises:
@@ -34,7 +34,7 @@ def run_serial(search: Search, make_proxy: MakeProxy) -> None:
         proxy = proxy or make_proxy()
         started = time.time()
         try:
-            measurement = measure(proxy, trial.architecture, trial.seed)
+            measurement = measure(proxy, trial.architecture, trial.seed, trial.longer)
         except Exception as error:
             proxy = None
             search.fail(trial, describe(error))
@@ -42,9 +42,14 @@ def run_serial(search: Search, make_proxy: MakeProxy) -> None:
             search.finish(trial, measurement, started)
 
 
-def measure(proxy: Proxy, architecture: Architecture, seed: int) -> Measurement:
-    """The measurement of the proxy, with this process as its worker (``host:process id``)."""
-    return replace(proxy.evaluate(architecture, seed), worker=f"{socket.gethostname()}:{os.getpid()}")
+def measure(proxy: Proxy, architecture: Architecture, seed: int, longer: float = 1.0) -> Measurement:
+    """The measurement of the proxy, with this process as its worker (``host:process id``).
+
+    Args:
+        longer: how many times as long as the proxy's the training is. Such a proxy shares all that is costly to open.
+    """
+    measurement = proxy.longer(longer).evaluate(architecture, seed)
+    return replace(measurement, worker=f"{socket.gethostname()}:{os.getpid()}")
 
 
 def describe(error: BaseException) -> str:

@@ -1,15 +1,20 @@
 """Records of earlier versions, in today's terms.
 
 A part of a configuration (space, controller, proxy, data, runner) once had a ``name`` alone, which said what it was.
-Today ``kind`` says that, and ``name`` is a label.
+Today ``kind`` says that, and ``name`` is a label. A search once ended with its last trial, and its reward was AP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypeGuard
 
+from proxies.reward import RewardSettings
+
 PARTS = ("space", "controller", "proxy", "data", "runner")
+WITHOUT_CHECKS = {"references": [], "finalists": {"count": 0}, "recommend": {"measure": False}}
+"""What an earlier version did beside the trials, in today's settings: nothing."""
 _RENAMED = {("space", "spinenet"): "scale_permuted", ("space", "toy"): "scale_permuted"}
 
 
@@ -29,7 +34,7 @@ def current_identity(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
     Where the wanted one has a part's kind and the recorded one has none, the recorded part gets its kind and loses its
     name: an identity says what a search is made of, not what that is called.
     """
-    result = dict(recorded)
+    result = {**({"reward": asdict(RewardSettings())} if "reward" in wanted else {}), **recorded}
     for part in PARTS:
         mine, yours = recorded.get(part), wanted.get(part)
         if _has_no_kind(mine) and isinstance(yours, Mapping) and "kind" in yours:

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
+from nas.engine.check import CheckRecord
+from nas.engine.finalists import planned, training_left
 from nas.engine.search import Search
+from nas.engine.settings import SearchSettings
 from nas.engine.trial import TrialRecord, TrialState
 from nas.words import duration, number, rewrite_line
 
@@ -20,24 +23,33 @@ TERMINAL_SECONDS = 0.5
 PLAIN_SECONDS = 30.0
 
 
-def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, session_started: float, now: float) -> str:
-    """One line: evaluated/wanted, best AP or score, mean of the last, trials per hour, time left, what had no result.
+def progress_text(
+    trials: Sequence[TrialRecord],
+    settings: SearchSettings,
+    session: int,
+    session_started: float,
+    now: float,
+    checks: Sequence[CheckRecord] = (),
+) -> str:
+    """One line: evaluated/wanted, checks, best AP or score, mean of the last, trials per hour, time left, failures.
 
     Args:
-        trials: the record so far.
-        samples: how many architectures are evaluated in all.
-        session: index of this session; the rate counts what was answered in it, not in earlier ones.
+        trials, checks: the record so far.
+        settings: of the search.
+        session: index of this session; the rate counts what was answered in it, not in earlier ones. A check counts
+            as many trials as its training is longer.
         session_started, now: in Unix seconds.
     """
     states = Counter(trial.state for trial in trials)
     evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
-    parts = [f"{len(evaluated)}/{samples}", *_value_parts(evaluated)]
-    fresh = sum(trial.session == session for trial in evaluated)
+    parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_value_parts(evaluated)]
+    fresh = float(sum(trial.session == session for trial in evaluated))
+    fresh += sum(done.check.longer for done in checks if done.session == session)
     if fresh and now > session_started:
         seconds_each = (now - session_started) / fresh
         parts.append(f"{3600 / seconds_each:,.{0 if seconds_each < 36 else 1}f} trials/h")
-        if len(evaluated) < samples:
-            parts.append(f"{duration(seconds_each * (samples - len(evaluated)))} left")
+        if left := training_left(settings, len(evaluated), checks):
+            parts.append(f"{duration(seconds_each * left)} left")
     for state, word in (
         (TrialState.DUPLICATE, "known before"),
         (TrialState.FAILED, "failed"),
@@ -46,6 +58,12 @@ def progress_text(trials: Sequence[TrialRecord], samples: int, session: int, ses
         if states[state]:
             parts.append(f"{states[state]} {word}")
     return " | ".join(parts)
+
+
+def _check_part(settings: SearchSettings, checks: Sequence[CheckRecord]) -> list[str]:
+    """Done/wanted checks; those of earlier settings are done beyond what is wanted."""
+    wanted = sum(planned(settings).values())
+    return [f"checks {min(len(checks), wanted)}/{wanted}"] if wanted else []
 
 
 def _value_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
@@ -84,16 +102,18 @@ class ProgressLine:
             self._print(search)
 
     def close(self) -> None:
-        """Print how the search stands now, and end the line."""
+        """Print how the search stands now, and end the line; a second call does nothing."""
         if self._last is not None:
             self._print(self._last)
             if self._terminal:
                 self._write("\n")
+            self._last = None
 
     def _print(self, search: Search) -> None:
         session = len(search.history.sessions) - 1
         started = search.history.sessions[session].started
-        text = progress_text(search.history.trials, search.settings.samples, session, started, time.time())
+        history = search.history
+        text = progress_text(history.trials, search.settings, session, started, time.time(), history.checks)
         if self._terminal:
             rewrite_line(self._stream, text[: _columns(self._stream) - 1])
         else:

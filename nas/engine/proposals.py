@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from controllers.base import Controller, Proposal
 from nas.engine.events import Proposed
 from nas.engine.trial import trial_seed
+from search_spaces.architecture import Architecture
 from search_spaces.base import SearchSpace
 from search_spaces.errors import ArchitectureError, RecordError, SpaceError, SpaceExhausted
 
+Refuse = Callable[[Architecture], str | None]
+"""Says in a sentence why an architecture must not be trained; None: it may."""
 
-def new_event(proposal: Proposal, space: SearchSpace, seed: int) -> Proposed:
+
+def allow_all(architecture: Architecture) -> None:
+    """Refuses nothing."""
+
+
+def new_event(proposal: Proposal, space: SearchSpace, seed: int, refuse: Refuse = allow_all) -> Proposed:
     """The event of a proposal that was just made.
 
     Args:
         proposal: what the controller proposes.
         space: decodes it; decisions that give no valid architecture become an event with its error.
         seed: of the search.
+        refuse: what it refuses becomes an event with an architecture and an error.
     """
     try:
-        architecture, error = space.decode(proposal.decisions), None
+        architecture = space.decode(proposal.decisions)
+        error = refuse(architecture)
     except (ArchitectureError, SpaceError) as problem:
         architecture, error = None, str(problem)
     return Proposed(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nas.engine.check import Checked, CheckRecord
+from nas.engine.costs import Costed
 from nas.engine.events import Event, Finished, Proposed, SessionBegun
 from nas.engine.store import RECORD_NAME, read_events
 from nas.engine.trial import TrialRecord, TrialState
@@ -44,11 +46,20 @@ class Run:
         sessions: in order.
         trials: by number.
         warnings: sentences about what was odd in the file.
+        checks: references, finalists and final checks, in the order in which they ended.
+        costs: what the detectors that a user will build cost, one a fingerprint and image size, the latest.
     """
 
     sessions: tuple[Session, ...]
     trials: tuple[TrialRecord, ...]
     warnings: tuple[str, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    costs: tuple[Costed, ...] = ()
+
+    @property
+    def evaluations(self) -> tuple[TrialRecord | CheckRecord, ...]:
+        """What workers may have evaluated: the trials, then the checks."""
+        return (*self.trials, *self.checks)
 
 
 def read_run(folder: Path | str) -> Run:
@@ -71,22 +82,31 @@ def fold(events: Iterable[Event], path: Path, warnings: Iterable[str] = ()) -> R
     history = History(path)
     for event in events:
         history.apply(event)
-    return Run(tuple(history.sessions), tuple(history.trials), tuple(warnings))
+    return history.as_run(warnings)
 
 
 class History:
-    """Sessions and trials so far; :meth:`apply` takes in one event.
+    """Sessions, trials and checks so far; :meth:`apply` takes in one event.
 
     Attributes:
         sessions: in order.
         trials: by number.
+        checks: in the order in which they ended.
+        costs: (fingerprint, image size) -> the latest.
     """
 
     def __init__(self, path: Path) -> None:
         """Nothing has happened yet; ``path`` is the record that errors name."""
         self.sessions: list[Session] = []
         self.trials: list[TrialRecord] = []
+        self.checks: list[CheckRecord] = []
+        self.costs: dict[tuple[str, int], Costed] = {}
         self._path = path
+
+    def as_run(self, warnings: Iterable[str] = ()) -> Run:
+        """All of it as it stands now."""
+        sessions, trials, checks = tuple(self.sessions), tuple(self.trials), tuple(self.checks)
+        return Run(sessions, trials, tuple(warnings), checks, tuple(self.costs.values()))
 
     def apply(self, event: Event) -> None:
         """Take in the next event.
@@ -102,6 +122,10 @@ class History:
                     self.trials.append(self._proposed(event))
                 case Finished():
                     self.trials[event.number] = self._finished(event)
+                case Checked():
+                    self.checks.append(self._checked(event))
+                case Costed():
+                    self.costs[event.fingerprint, event.image_size] = event
         except RecordError as error:
             raise RecordError(f"record {self._path}: {error}") from None
 
@@ -134,4 +158,15 @@ class History:
             error=event.error,
             attempts=event.attempts,
             controller_metrics=event.controller_metrics,
+        )
+
+    def _checked(self, event: Checked) -> CheckRecord:
+        return CheckRecord(
+            check=event.check,
+            session=len(self.sessions) - 1,
+            reward=event.reward,
+            measurement=event.measurement,
+            error=event.error,
+            started=event.started,
+            finished=event.finished,
         )

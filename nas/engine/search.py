@@ -1,4 +1,4 @@
-"""The state of a search: where controller, record and deduplication meet. How trials are run is not known here.
+"""The state of a search: where controller, record and checks meet. How trials are run is not known here.
 
 All state is a fold over the events of the record. A running search writes an event and takes it in. A resumed one takes
 in what was written: it asks the controller again at each proposal and tells it each answer, in the recorded order.
@@ -9,29 +9,35 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from controllers.base import Controller, Proposal
-from nas.engine.events import Event, Finished, Proposed
-from nas.engine.proposals import ask_again, new_event
+from controllers.base import Controller
+from nas.engine.asking import Asking
+from nas.engine.check import Check, Checked
+from nas.engine.checking import Checking
+from nas.engine.costs import Costed
+from nas.engine.events import Event, Finished
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
-from nas.engine.trial import Trial, TrialRecord, TrialState
+from nas.engine.trial import Trial, TrialState
 from proxies.base import Measurement
-from proxies.reward import reward
-from search_spaces.errors import RecordError, SpaceExhausted
+from proxies.reward import AP_ALONE, Reward
+from search_spaces.errors import RecordError
 
 
 class Search:
-    """Hands out trials and takes in their results, one caller at a time.
+    """Hands out trials and checks and takes in their results, one caller at a time.
+
+    The references come first, then what the controller proposes, then the finalists and the final checks. The
+    controller knows nothing of checks and proposes what it would without them.
 
     Attributes:
         settings: see :class:`SearchSettings`.
         space: decodes the decisions.
         folder: the run folder.
-        history: sessions and trials so far; the last session is this one.
+        history: sessions, trials and checks so far; the last session is this one.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class Search:
         controller: Controller,
         store: Store,
         settings: SearchSettings,
-        reward: Callable[[Measurement], float | None] = reward,
+        reward: Reward = AP_ALONE,
         on_change: Callable[[Search], None] | None = None,
     ) -> None:
         """Take in what the store holds.
@@ -48,7 +54,7 @@ class Search:
             controller: a fresh one; it is brought to the point where the record ends.
             store: a record open for appending.
             settings: when to stop, and what to do with failures.
-            reward: turns a measurement into what the controller is told.
+            reward: turns a measurement into what the controller is told, and refuses architectures that cost too much.
             on_change: called after every recorded change, for example by a progress line.
 
         Raises:
@@ -62,58 +68,46 @@ class Search:
         self._store = store
         self._reward = reward
         self._on_change = on_change
-        self._open: dict[int, Proposal] = {}  # proposals without an answer, in the order in which they were made
-        self._originals: dict[str, int] = {}  # fingerprint -> the trial that evaluates the architecture
         self._in_flight: set[int] = set()
         self._unwritten: list[Event] = []
-        self._nothing_new = 0
-        self._exhausted: str | None = None
-        self._replay()
-        self._answer_known()
-        self._waiting = deque(self._trial(number) for number in self._open if self._needs_evaluation(number))
+        self._asking = Asking(controller, settings, self.history, reward.refuse, self._emit)
+        self._checking = Checking(settings, self.history)
+        self._asking.replay(store.events, store.folder / RECORD_NAME)
+        self._asking.answer_known()
+        self._waiting = deque(map(self._trial, self._asking.to_evaluate()))
         self._write()
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the search is over, as a sentence; None while a trial is running or another may be proposed."""
-        if self._waiting or self._in_flight:
-            return None
-        if len(self._originals) >= self.settings.samples:
-            return f"all {self.settings.samples} samples were evaluated."
-        if self._exhausted is not None:
-            return f"the controller has nothing new to propose: {self._exhausted}"
-        if self._nothing_new >= self.settings.max_duplicates:
-            return (
-                f"the last {self._nothing_new} proposals were all known architectures (max_duplicates is "
-                f"{self.settings.max_duplicates}); the controller has converged or the space is used up."
-            )
-        return None
+        """Why the search is over, as a sentence; None while a trial or check is running, or another may come."""
+        reason = self._why_no_more_trials()
+        return reason if reason is None or self._checking.are_over() else None
 
-    def next_trial(self) -> Trial | None:
-        """A trial to evaluate now: one that was interrupted, or a new proposal, recorded before it is returned.
+    def _why_no_more_trials(self) -> str | None:
+        """Why the controller is asked for nothing more; None while a trial is running or another may be proposed."""
+        return None if self._waiting or self._in_flight else self._asking.why_over()
+
+    def next_trial(self) -> Trial | Check | None:
+        """What to evaluate now: a trial that was interrupted, or a new proposal, recorded before it is returned; or a
+        check, which is recorded when it is done.
 
         Known architectures that the controller proposes on the way are answered from the record.
 
         Returns:
             None when there is nothing to start now. The search is over when :attr:`stop_reason` says so; otherwise
-            more may come when a running trial is finished.
+            more may come when a running evaluation is finished.
 
         Raises:
             RecordError: the record cannot be written.
         """
-        if self._waiting:
-            trial = self._waiting.popleft()
-        else:
-            number = self._propose_new()
-            self._write()
-            if number is None:
-                return None
-            trial = self._trial(number)
-        self._in_flight.add(trial.number)
-        return trial
+        return (
+            self._checking.next_reference()
+            or self._next_of_the_controller()
+            or self._checking.next_at_the_end(self._why_no_more_trials() is not None)
+        )
 
-    def finish(self, trial: Trial, measurement: Measurement, started: float | None = None) -> None:
-        """Record what a trial gave and tell the controller; one without AP or score makes the trial FAILED.
+    def finish(self, trial: Trial | Check, measurement: Measurement, started: float | None = None) -> None:
+        """Record what a trial or check gave, and tell the controller of a trial; without AP or score it is a failure.
 
         Args:
             trial: as handed out.
@@ -125,24 +119,45 @@ class Search:
         """
         missing = "the proxy reported no AP and no score." if measurement.value is None else None
         error = measurement.error or missing
-        reward = None if error else self._reward(measurement)
+        reward = None if error else self._reward(measurement, trial.architecture)
         if error is None and (reward is None or not math.isfinite(reward)):
             error = f"the reward is {reward}; it must be a finite number."
         self._close(trial, None if error else reward, measurement, error, started)
 
-    def fail(self, trial: Trial, reason: str) -> None:
-        """A trial lost its worker: it is handed out again, or recorded as FAILED when ``retries`` are used up.
+    def fail(self, trial: Trial | Check, reason: str) -> None:
+        """An evaluation lost its worker: it is handed out again, or is a failure when ``retries`` are used up.
 
         Raises:
             RecordError: the record cannot be written.
         """
-        if trial.attempt <= self.settings.retries:
+        if trial.attempt > self.settings.retries:
+            self._close(trial, None, None, reason, None)
+        elif isinstance(trial, Check):
+            self._checking.again(trial)
+        else:
             self._in_flight.discard(trial.number)
             self._waiting.append(replace(trial, attempt=trial.attempt + 1))
-        else:
-            self._close(trial, None, None, reason, None)
 
     def _close(
+        self,
+        trial: Trial | Check,
+        reward: float | None,
+        measurement: Measurement | None,
+        error: str | None,
+        started: float | None,
+    ) -> None:
+        """Record what was evaluated; without a reward it is a failure."""
+        if isinstance(trial, Check):
+            self._close_check(Checked(trial, reward, measurement, error, started or time.time(), time.time()))
+        else:
+            self._close_trial(trial, reward, measurement, error, started)
+        self._write()
+
+    def _close_check(self, event: Checked) -> None:
+        self._emit(event)
+        self._checking.closed(event.check)
+
+    def _close_trial(
         self,
         trial: Trial,
         reward: float | None,
@@ -150,10 +165,10 @@ class Search:
         error: str | None,
         started: float | None,
     ) -> None:
-        """Answer a trial that was evaluated, and the proposals that waited for it; without a reward it is FAILED."""
-        if trial.number not in self._open:
+        """Answer a trial, and the proposals that waited for it."""
+        if not self._asking.is_open(trial.number):
             raise RecordError(f"trial {trial.number} was answered before; every trial must be answered once.")
-        self._answer(
+        self._asking.answer(
             Finished(
                 number=trial.number,
                 state=TrialState.FAILED if reward is None else TrialState.COMPLETE,
@@ -165,69 +180,35 @@ class Search:
                 attempts=trial.attempt,
             )
         )
-        self._answer_known()
+        self._asking.answer_known()
         self._in_flight.discard(trial.number)
-        self._write()
 
-    def _propose_new(self) -> int | None:
-        """Ask until an unknown architecture comes; the number of its proposal, or None when a bound is met first."""
-        while len(self._originals) < self.settings.samples and self._nothing_new < self.settings.max_duplicates:
-            try:
-                proposal = self._controller.ask()
-            except SpaceExhausted as error:
-                self._exhausted = str(error)
-                return None
-            event = new_event(proposal, self.space, self.settings.seed)
-            self._unwritten.append(event)
-            self._take_proposal(event, proposal)
-            if self._needs_evaluation(proposal.number):
-                return proposal.number
-            self._answer_known()
-        return None
-
-    def _needs_evaluation(self, number: int) -> bool:
-        """Whether an open proposal is the first of its architecture."""
-        record = self.history.trials[number]
-        return record.architecture is not None and self._originals[record.fingerprint] == number
-
-    def _answer_known(self) -> None:
-        """Answer every open proposal that needs no evaluation and whose answer is known by now."""
-        for number in tuple(self._open):
-            if not self._needs_evaluation(number) and (answer := self._known_answer(self.history.trials[number])):
-                self._answer(answer)
-
-    def _known_answer(self, record: TrialRecord) -> Finished | None:
-        """The answer to a proposal that needs no evaluation; None while the trial that it waits for is running."""
-        if record.architecture is None:
-            state, reward, error = TrialState.INFEASIBLE, self.settings.failed_reward, record.error
+    def _next_of_the_controller(self) -> Trial | None:
+        if self._waiting:
+            trial = self._waiting.popleft()
         else:
-            original = self.history.trials[self._originals[record.fingerprint]]
-            if original.state is TrialState.RUNNING:
+            number = self._asking.propose_new()
+            self._write()
+            if number is None:
                 return None
-            state, reward, error = TrialState.DUPLICATE, original.reward, original.error
-        return Finished(record.number, state, reward, None, error, record.started, time.time(), attempts=0)
+            trial = self._trial(number)
+        self._in_flight.add(trial.number)
+        return trial
 
-    def _answer(self, event: Finished) -> None:
-        """Tell the controller, note what that changed, and record the answer."""
-        before = self._controller.metrics()
-        self._tell(event)
-        after = self._controller.metrics()
-        event = event if after == before else replace(event, controller_metrics=after)
+    def add_costs(self, events: Sequence[Costed]) -> None:
+        """Record what detectors cost.
+
+        Raises:
+            RecordError: the record cannot be written.
+        """
+        self._store.append(events)
+        for event in events:
+            self.history.apply(event)
+
+    def _emit(self, event: Event) -> None:
+        """Take an event in; :meth:`_write` puts it on the disk."""
         self._unwritten.append(event)
         self.history.apply(event)
-
-    def _take_proposal(self, event: Proposed, proposal: Proposal) -> None:
-        self.history.apply(event)
-        self._open[event.number] = proposal
-        known = event.architecture is None or event.fingerprint in self._originals
-        self._nothing_new = self._nothing_new + 1 if known else 0
-        if not known:
-            self._originals[event.fingerprint] = event.number
-
-    def _tell(self, event: Finished) -> None:
-        self._controller.tell(self._open.pop(event.number), event.reward)
-        if event.attempts:
-            self._nothing_new = 0
 
     def _write(self) -> None:
         """Put all changes since the last call on the disk, in one transaction."""
@@ -236,17 +217,6 @@ class Search:
             self._unwritten = []
             if self._on_change is not None:
                 self._on_change(self)
-
-    def _replay(self) -> None:
-        for event in self._store.events:
-            match event:
-                case Proposed():
-                    self._take_proposal(event, ask_again(self._controller, event, self.folder / RECORD_NAME))
-                case Finished():
-                    self.history.apply(event)
-                    self._tell(event)
-                case _:
-                    self.history.apply(event)
 
     def _trial(self, number: int) -> Trial:
         record = self.history.trials[number]

@@ -26,7 +26,7 @@ class TrialState(StrEnum):
     FAILED = auto()
     """Evaluated without a result; ``error`` says why."""
     INFEASIBLE = auto()
-    """The decisions give no valid architecture; nothing was evaluated."""
+    """The decisions give no valid architecture, or one that costs more than is allowed; nothing was evaluated."""
     DUPLICATE = auto()
     """The architecture was known; answered from the record and not evaluated again."""
 
@@ -49,6 +49,11 @@ class Trial:
     seed: int
     attempt: int = 1
 
+    @property
+    def longer(self) -> float:
+        """How many times as long as a trial's the training is, as a check says it too."""
+        return 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
@@ -58,7 +63,8 @@ class TrialRecord:
         number: 0, 1, 2, ... in the order of proposal.
         state: see :class:`TrialState`.
         decisions: what the controller proposed.
-        architecture: what they decode to; None when they decode to nothing valid.
+        architecture: what they decode to; None when they decode to nothing valid. An infeasible one that has an
+            architecture costs more than is allowed.
         fingerprint: that of the architecture; empty without one.
         seed: seed of its evaluation.
         session: index of the session that answered it, or that proposed it while it is running.
@@ -108,7 +114,7 @@ _GIVEN: dict[TrialState, dict[str, bool]] = {
         "finished": True,
     },
     TrialState.FAILED: {"architecture": True, "error": True, "finished": True},
-    TrialState.INFEASIBLE: {"architecture": False, "measurement": False, "error": True, "finished": True},
+    TrialState.INFEASIBLE: {"measurement": False, "error": True, "finished": True},
     TrialState.DUPLICATE: {"architecture": True, "measurement": False, "finished": True},
 }
 """State -> which fields must be given (True) and which must not (False); the others may be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from nas.engine.check import CheckRecord
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord
 
@@ -19,8 +20,8 @@ def busy_share(run: Run) -> float | None:
     lies between counts as wall time: waiting for the driver, building the detector, trials without a result. The
     phases are those that the proxy measured (``Measurement.seconds``). None while it is unknown.
     """
-    workers: dict[tuple[int, str], list[TrialRecord]] = defaultdict(list)
-    for trial in run.trials:
+    workers: dict[tuple[int, str], list[TrialRecord | CheckRecord]] = defaultdict(list)
+    for trial in run.evaluations:
         if trial.measurement is not None and trial.finished is not None:
             workers[trial.session, trial.measurement.worker].append(trial)
     wall = busy = 0.0
@@ -31,7 +32,7 @@ def busy_share(run: Run) -> float | None:
     return busy / wall if wall > 0 else None
 
 
-def _busy_seconds(trials: Iterable[TrialRecord]) -> float:
+def _busy_seconds(trials: Iterable[TrialRecord | CheckRecord]) -> float:
     return sum(
         trial.measurement.seconds.get(phase, 0.0) for trial in trials if trial.measurement for phase in BUSY_PHASES
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.engine.check import Purpose
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord, TrialState
 from nas.reporting.canvas import (
@@ -23,9 +24,9 @@ from nas.reporting.canvas import (
     say_empty,
     style,
 )
+from nas.reporting.fronts import Mark, draw_front, unit_of
 from nas.reporting.summary import (
     FAILURES,
-    CostPoint,
     cost_points,
     metric_series,
     pareto_front,
@@ -33,6 +34,7 @@ from nas.reporting.summary import (
     samples,
     window_size,
 )
+from nas.words import one_line
 from search_spaces.drawing import LIGHT, Theme
 from search_spaces.matplotlib_style import plain_style
 
@@ -48,7 +50,7 @@ PANEL_HEIGHT = 2.3  # inches
 
 @plain_style()
 def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """The reward curve: a dot for every sample, the running mean, the best so far, failed trials at the bottom edge."""
+    """The reward curve: a dot for every sample, running mean, best so far, references; failed trials at the bottom."""
     figure, axes = canvas(theme, "trial", "reward")
     measured = samples(run)
     failed = [trial.number for trial in run.trials if trial.state in FAILURES]
@@ -76,6 +78,7 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
             zorder=3,
             label=f"best so far ({best[-1]:.3f})",
         )
+        _draw_references(axes, run, theme)
     if failed:
         _mark_failures(axes, failed, theme)
     if not measured and not failed:
@@ -87,51 +90,15 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
 def draw_costs(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     """AP against multiply-adds of one proxy image, with the Pareto front and its trial numbers."""
     points = cost_points(run)
-    scale, unit = _unit([point.multiply_adds for point in points])
+    scale, unit = unit_of([point.multiply_adds for point in points])
     figure, axes = canvas(theme, f"multiply-adds per image{unit}", "AP on the proxy task")
     if points:
         dots(axes, [point.multiply_adds / scale for point in points], [point.ap for point in points], "sample")
-        _draw_front(axes, points, scale, theme)
+        marks = [Mark(str(point.number), point.multiply_adds / scale, point.ap) for point in pareto_front(points)]
+        draw_front(axes, marks, theme, "Pareto front, with trial numbers")
     else:
         say_empty(axes, theme, "no trial has an AP yet")
     finish(figure, axes, path, theme)
-
-
-def _draw_front(axes: Axes, points: Sequence[CostPoint], scale: float, theme: Theme) -> None:
-    front = pareto_front(points)
-    costs, aps = [point.multiply_adds / scale for point in front], [point.ap for point in front]
-    axes.step(costs, aps, where="post", color=BEST, linewidth=1.6, zorder=3)
-    axes.scatter(
-        costs,
-        aps,
-        s=42,
-        color=BEST,
-        edgecolors=theme.paper,
-        linewidths=1.0,
-        zorder=4,
-        label="Pareto front, with trial numbers",
-    )
-    for point, cost, ap in _apart(axes, list(zip(front, costs, aps))):
-        axes.annotate(
-            str(point.number),
-            (cost, ap),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            color=theme.ink,
-            fontsize=9,
-            zorder=5,
-        )
-
-
-def _apart(axes: Axes, marks: list[tuple[CostPoint, float, float]]) -> list[tuple[CostPoint, float, float]]:
-    """Marks whose labels do not overlap: from the best AP down, those too close to an earlier one are left out."""
-    kept: list[tuple[CostPoint, float, float]] = []
-    width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
-    for mark in reversed(marks):
-        if all(abs(mark[1] - x) > 0.05 * width or abs(mark[2] - y) > 0.07 * height for _, x, y in kept):
-            kept.append(mark)
-    return kept
 
 
 @plain_style()
@@ -178,6 +145,22 @@ def draw_metrics(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
     save(figure, path, theme)
 
 
+def _draw_references(axes: Axes, run: Run, theme: Theme) -> None:
+    """A line across for every reference, at the reward that it would have been told."""
+    styles = ("--", ":", "-.")
+    measured = [done for done in run.checks if done.check.purpose is Purpose.REFERENCE]
+    rewards = {done.check.name: done.reward for done in measured if done.reward is not None}
+    for at, (name, reward) in enumerate(rewards.items()):
+        axes.axhline(
+            reward,
+            color=theme.quiet,
+            linestyle=styles[at % len(styles)],
+            linewidth=1.4,
+            zorder=1,
+            label=f"{one_line(name)} ({reward:.3f})",
+        )
+
+
 def _mark_failures(axes: Axes, numbers: Sequence[int], theme: Theme) -> None:
     """A cross at the bottom edge for every failed trial; fainter when there are many."""
     axes.scatter(
@@ -192,15 +175,6 @@ def _mark_failures(axes: Axes, numbers: Sequence[int], theme: Theme) -> None:
         zorder=5,
         label=f"failed ({len(numbers):,})",
     )
-
-
-def _unit(values: Sequence[float]) -> tuple[float, str]:
-    """A divisor that makes the largest value a short number, and its name in brackets."""
-    largest = max(values, default=0.0)
-    for scale, name in ((1e9, "billion"), (1e6, "million")):
-        if largest >= scale:
-            return scale, f" ({name})"
-    return 1.0, ""
 
 
 def _phases(trials: Sequence[TrialRecord]) -> list[str]:

@@ -1,7 +1,8 @@
-"""What a run folder holds beside its record: best.json, best.png, reward.png, report.html."""
+"""What a run folder holds beside its record: best.json, recommended.json, best.png, reward.png, report.html."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,44 +10,44 @@ from typing import Any
 from nas.disk import replacing
 from nas.engine.baseline import Baseline
 from nas.engine.record import Run
+from nas.reporting.answer import Answer, answer, recommended_size
 from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
 from nas.reporting.page import write_report
-from nas.reporting.summary import Sample, best_sample, samples
+from nas.reporting.recommendation import Point, recommend
+from nas.reporting.summary import Sample
+from nas.statistics.student import Estimate
 from nas.words import number, one_line
-from search_spaces.architecture import dumps
+from search_spaces.architecture import Architecture, dumps
 from search_spaces.drawing import draw
 
 
 def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None) -> tuple[Path, ...]:
     """Write the outputs, each replaced in one step, and return their paths; ``best.*`` needs a complete trial.
 
-    ``baseline`` is the random search that the report compares the run with, where there is one.
+    ``baseline`` is the random search that the report compares the run with, where there is one;
+    ``recommended.json`` needs an architecture that meets the limits, and full-size detectors that were counted.
 
     Raises:
         FileError: a file cannot be written; those already written are whole.
     """
     folder = Path(folder)
-    best = best_sample(samples(run))
-    written = () if best is None else (_write_architecture(run, best, folder), _draw_best(best, folder))
+    found = answer(run)
+    written = [] if found.best is None else [_write_best(run, found, folder), _draw_best(found.best, folder)]
+    recommended = recommend(run)
+    if recommended is not None and recommended.point is not None:
+        written.append(_write_recommended(run, recommended.point, recommended.why, folder))
     curve = folder / "reward.png"
     with replacing(curve) as temporary:
         draw_rewards(run, temporary)
     return (*written, curve, write_report(run, folder, baseline))
 
 
-def _write_architecture(run: Run, best: Sample, folder: Path) -> Path:
-    path = folder / "best.json"
-    text = dumps({**best.architecture.to_dict(), "name": folder.resolve().name, "search": _origin(run, best)})
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
-
-
-def _origin(run: Run, best: Sample) -> dict[str, Any]:
-    """Which trial of which search the architecture comes from, and what it was ranked by."""
+def _write_best(run: Run, found: Answer, folder: Path) -> Path:
+    assert found.best is not None
+    best = found.best
     session, measured = run.sessions[best.trial.session], best.trial.measurement
-    return {
+    origin = {
         "number": best.trial.number,
         "reward": best.reward,
         "ap": measured.ap if measured else None,
@@ -55,6 +56,36 @@ def _origin(run: Run, best: Sample) -> dict[str, Any]:
         "config": essentials(session.config),
         "commit": session.provenance.get("commit"),
     }
+    if found.winner is not None:
+        origin |= {"chosen_by": "finalists", "times_longer": found.times, "longer_ap": _as_json(found.winner.longer)}
+    return _write_architecture(best.architecture, folder.resolve().name, origin, folder / "best.json")
+
+
+def _write_recommended(run: Run, point: Point, why: str, folder: Path) -> Path:
+    origin = {
+        "name": point.name,
+        "why": why,
+        "ap": point.ap,
+        "longer_ap": point.longer,
+        "multiply_adds": point.multiply_adds,
+        "milliseconds": point.milliseconds,
+        "image_size": recommended_size(run),
+        "fingerprint": point.architecture.fingerprint,
+        "config": essentials(run.sessions[-1].config),
+    }
+    name = f"{folder.resolve().name}, {point.name}"
+    return _write_architecture(point.architecture, name, origin, folder / "recommended.json")
+
+
+def _write_architecture(architecture: Architecture, name: str, origin: Mapping[str, Any], path: Path) -> Path:
+    text = dumps({**architecture.to_dict(), "name": name, "search": origin})
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _as_json(value: Estimate | None) -> dict[str, Any] | None:
+    return None if value is None else asdict(value)
 
 
 def _draw_best(best: Sample, folder: Path) -> Path:

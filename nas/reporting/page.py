@@ -12,15 +12,17 @@ from nas.disk import replacing
 from nas.engine.baseline import Baseline
 from nas.engine.record import Run
 from nas.engine.trial import TrialState
+from nas.reporting.answer import answer
 from nas.reporting.comparison import compare, comparison_sentences
 from nas.reporting.comparison_figure import draw_best_so_far
 from nas.reporting.configuration import essentials, flatten
-from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
+from nas.reporting.figures import draw_metrics, draw_rewards, draw_seconds
 from nas.reporting.ledger import ledger_html
 from nas.reporting.markup import details, figure, note, row, section, table
+from nas.reporting.outcome import fronts, outcome
 from nas.reporting.sentences import limits, metrics_sentences, state_sentence
 from nas.reporting.style import STYLE
-from nas.reporting.summary import Sample, Summary, cost_points, metric_series, rank, samples, summarise
+from nas.reporting.summary import Sample, Summary, metric_series, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
 from nas.words import duration, moment, number, plural, printable, short_count
 from search_spaces.architecture import Architecture
@@ -53,17 +55,18 @@ def write_report(run: Run, folder: str | Path, baseline: Baseline | None = None)
 
 def render_report(run: Run, name: str, baseline: Baseline | None = None) -> str:
     """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
-    summary = summarise(run)
+    summary, found = summarise(run), answer(run)
     parts = [
         _heading(run, summary, name),
         _numbers(summary),
         _warnings(run),
         _rewards(run, summary),
         _against_random(run, summary, baseline),
-        _best(summary),
-        note(limits(summary)),
+        _best(found.best),
+        outcome(found),
+        note(limits(summary, found.winner is not None and found.winner.final)),
         _top(run),
-        _costs(run),
+        fronts(run),
         _controller(run),
         _time(run, summary),
         _failures(summary),
@@ -133,10 +136,9 @@ def _against_random(run: Run, summary: Summary, baseline: Baseline | None) -> st
     return section("Better than random?", body)
 
 
-def _best(summary: Summary) -> str:
-    if summary.best is None:
+def _best(best: Sample | None) -> str:
+    if best is None:
         return ""
-    best = summary.best
     architecture = best.architecture
     caption = (
         f"Trial {best.trial.number}, reward {number(best.reward)}, fingerprint {best.trial.fingerprint}. "
@@ -184,13 +186,6 @@ def _sample_row(sample: Sample) -> str:
     return "<tr>" + "".join(f'<td class="right">{escape(cell)}</td>' for cell in cells) + drawn + "</tr>"
 
 
-def _costs(run: Run) -> str:
-    if not cost_points(run):
-        return ""
-    text = "Every complete trial. A trial on the front has no other that is both cheaper and better."
-    return section("Accuracy against cost", figure(lambda path, theme: draw_costs(run, path, theme), text))
-
-
 def _controller(run: Run) -> str:
     series = metric_series(run)
     if not series:
@@ -204,7 +199,7 @@ def _time(run: Run, summary: Summary) -> str:
         return ""
     total = sum(summary.seconds_by_phase.values())
     phases = ", ".join(f"{phase} {duration(seconds)}" for phase, seconds in summary.seconds_by_phase.items())
-    text = f"Compute of all trials: {duration(total)} ({phases})."
+    text = f"Compute of all trials and checks: {duration(total)} ({phases})."
     if summary.busy_share is not None:
         text += f" Warm workers spent {summary.busy_share:.1%} of their wall time in training and evaluation."
     trials = figure(lambda path, theme: draw_seconds(run, path, theme), text)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
+from nas.reporting.answer import Answer
 from nas.reporting.summary import Sample, Summary
-from nas.words import plural
+from nas.statistics.student import Estimate
+from nas.words import number, plural, short_count
+from nas.words.numbers import NO_VALUE
 from proxies.base import Measurement
 
 METRICS = {
@@ -34,17 +38,25 @@ def state_sentence(summary: Summary) -> str:
     return f"The search is not finished: {done} evaluated; resume=true goes on with it."
 
 
-def limits(summary: Summary) -> list[str]:
-    """What the numbers can and cannot show, judged by the number of samples and the size of the proxy task."""
+def limits(summary: Summary, chosen: bool = False) -> list[str]:
+    """What the numbers can and cannot show, judged by the number of samples and the size of the proxy task.
+
+    Args:
+        chosen: whether the finalists have chosen a winner, and it was measured with further seeds.
+    """
     count = summary.counts[TrialState.COMPLETE]
     if summary.best is None or not count:
         return ["There is no complete trial yet, so there is nothing to conclude."]
     if count == 1:
         return ["One sample has nothing to be compared with.", _proxy_sentence(summary.best)]
-    sentences = [
-        f"The best of {plural(count, 'sample')} is the largest of that many noisy measurements, so its reward is "
-        "too high on average; train the best architectures again with other seeds before comparing them.",
-    ]
+    lucky = f"The best of {plural(count, 'sample')} is the largest of that many noisy measurements, so its reward is "
+    lucky += "too high on average; "
+    lucky += (
+        "the AP of the winner comes from further seeds, which have chosen nothing."
+        if chosen
+        else "train the best architectures again with other seeds before comparing them."
+    )
+    sentences = [lucky]
     if count < 1000:
         sentences.append(
             f"The paper's search took about 14,000 samples; {count:,} show that the loop works and how widely "
@@ -52,6 +64,42 @@ def limits(summary: Summary) -> list[str]:
         )
     sentences.append(_proxy_sentence(summary.best))
     return sentences
+
+
+def comparisons(found: Answer) -> list[str]:
+    """Whether the winner beats each reference by more than the interval; nothing without a winner."""
+    if found.winner is None:
+        return []
+    return [_comparison(one.name, found.difference(one), found.value_name) for one in found.references]
+
+
+def _comparison(name: str, difference: Estimate | None, value_name: str) -> str:
+    if difference is None:
+        return f"The winner cannot be compared with {name}: no seed was measured with both."
+    more = f"{number(abs(difference.mean))} {value_name} {'more' if difference.mean >= 0 else 'less'}"
+    if difference.low is None or difference.high is None:
+        return f"One seed does not show whether the winner beats {name}: {more}, and one seed has no interval."
+    pairs = f"95 % interval {difference.low:+,.3f} to {difference.high:+,.3f}, {difference.count} seeds"
+    if difference.low > 0:
+        return f"The winner beats {name} by more than the interval: {more} ({pairs})."
+    if difference.high < 0:
+        return f"{name} beats the winner by more than the interval: {more} ({pairs})."
+    return f"Whether the winner beats {name} is not shown: {more} ({pairs})."
+
+
+def estimate_text(value: Estimate | None) -> str:
+    """``"0.281 (0.262 to 0.300, 3 seeds)"``; a dash for None."""
+    if value is None or value.low is None or value.high is None:
+        return NO_VALUE if value is None else f"{number(value.mean)} (1 seed)"
+    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)}, {value.count} seeds)"
+
+
+def cost_text(cost: Costed | None) -> str:
+    """What the full-size detector costs, ``"85.2 B multiply-adds, 28.3 M parameters, 612 ms"``; empty for None."""
+    if cost is None:
+        return ""
+    milliseconds = "" if cost.milliseconds is None else f", {cost.milliseconds:,.0f} ms"
+    return f"{short_count(cost.multiply_adds)} multiply-adds, {short_count(cost.params)} parameters{milliseconds}"
 
 
 def _proxy_sentence(best: Sample) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nas.engine.ledger import session_times
+from nas.engine.check import CheckRecord
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
@@ -49,7 +49,7 @@ class Summary:
         wall_seconds: from the beginning of each session to its last result; pauses between sessions are left out.
         trials_per_hour: evaluated trials (complete or failed) per hour of that.
         busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
-        seconds_by_phase: compute of all measured trials.
+        seconds_by_phase: compute of all measured trials and checks.
         failures: (reason, count), the most frequent first.
     """
 
@@ -89,6 +89,7 @@ def summarise(run: Run) -> Summary:
     counts = {state: tried[state] for state in TrialState}
     wall = wall_seconds(run)
     evaluated = counts[TrialState.COMPLETE] + counts[TrialState.FAILED]
+    trained = evaluated + sum(done.check.longer for done in run.checks)
     wanted = run.sessions[-1].config.get("samples") if run.sessions else None
     return Summary(
         counts=counts,
@@ -98,9 +99,9 @@ def summarise(run: Run) -> Summary:
         recent_mean=_mean(rewards[-recent:]),
         recent=recent,
         wall_seconds=wall,
-        trials_per_hour=3600.0 * evaluated / wall if wall > 0 else None,
+        trials_per_hour=3600.0 * trained / wall if wall > 0 else None,
         busy_share=busy_share(run),
-        seconds_by_phase=seconds_by_phase(run.trials),
+        seconds_by_phase=seconds_by_phase(run.evaluations),
         failures=failure_reasons(run.trials),
     )
 
@@ -167,16 +168,20 @@ def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def wall_seconds(run: Run) -> float:
-    """Time from the beginning of every session to its last result, in seconds."""
-    return sum(end - start for start, end in session_times(run))
+    """Time from the start of every session to its last result, in seconds."""
+    last = {index: session.started for index, session in enumerate(run.sessions)}
+    for one in run.evaluations:
+        if one.finished is not None and one.session in last:
+            last[one.session] = max(last[one.session], one.finished)
+    return sum(last[index] - session.started for index, session in enumerate(run.sessions))
 
 
-def seconds_by_phase(trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Compute by phase over all trials that were measured, in seconds; duplicates cost nothing."""
+def seconds_by_phase(evaluated: Sequence[TrialRecord | CheckRecord]) -> dict[str, float]:
+    """Compute by phase over all trials and checks that were measured, in seconds; duplicates were not."""
     total: Counter[str] = Counter()
-    for trial in trials:
-        if trial.measurement is not None and trial.state is not TrialState.DUPLICATE:
-            total.update(trial.measurement.seconds)
+    for one in evaluated:
+        if one.measurement is not None:
+            total.update(one.measurement.seconds)
     return dict(total)
 
 

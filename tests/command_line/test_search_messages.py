@@ -10,6 +10,7 @@ from nas.engine.events import SessionBegun
 from nas.engine.trial import TrialState
 from search_spaces.errors import SearchError
 from tests.reporting.fake_runs import SPACE, complete, other, run_of, scored
+from tests.reporting.made_answers import answered, unfinished
 
 NEW = {part: {"kind": part, "name": part} for part in ("space", "controller", "proxy", "data", "runner")}
 OLD = {**NEW, "controller": {"name": "ppo"}}
@@ -60,3 +61,38 @@ def test_the_end_without_a_best_says_the_most_frequent_reason():
     failed = [other(number, TrialState.FAILED, error) for number, error in enumerate(["a.", "b.", "b."])]
     with pytest.raises(SearchError, match=r"reason \(2 of 3 trials\): b\. All reasons are in runs/one/report\.html\."):
         conclude(run_of(*failed), Path("runs/one"), "all is done.", ())
+
+
+def test_the_end_is_the_answer(capsys):
+    conclude(answered(), Path("runs/one"), "all is done.", (Path("best.json"),))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:10] == [
+        "winner of 2 finalists: trial 2, AP 0.420 (0.370 to 0.470, 3 seeds) with 2 times the training and "
+        "further seeds",
+        "as a full-size detector it has 60 B multiply-adds, 28 M parameters, 150 ms for an image of 640 px",
+        "spinenet-49: AP 0.320 (0.277 to 0.363, 3 seeds) likewise; 85 B multiply-adds, 28 M parameters, 350 ms",
+        "r50-fpn: AP 0.417 (0.402 to 0.431, 3 seeds) likewise; 97 B multiply-adds, 28 M parameters, 300 ms",
+        "The winner beats spinenet-49 by more than the interval: 0.100 AP more (95 % interval +0.075 to +0.125, "
+        "3 seeds).",
+        "Whether the winner beats r50-fpn is not shown: 0.003 AP more (95 % interval -0.035 to +0.041, 3 seeds).",
+        "recommended: trial 3, the knee of the front of AP against multiply-adds: AP 0.200 at the budget of a trial, "
+        "30 B multiply-adds (recommended.json)",
+    ]
+    assert lines[10].endswith("-m nas.compile arch=runs/one/best.json")
+
+
+def test_references_without_finalists_stand_beside_the_best(capsys):
+    conclude(unfinished(answered(), 2), Path("runs/one"), "all is done.", ())
+    said = capsys.readouterr().out
+    assert "best: trial 1, AP 0.3000" in said
+    assert "spinenet-49: AP 0.250 at the budget of a trial; 85 B multiply-adds" in said
+
+
+def test_a_recommendation_that_nothing_meets_names_the_nearest_after_the_answer(capsys):
+    with pytest.raises(SearchError) as caught:
+        conclude(answered({"max_milliseconds": 50.0}), Path("runs/one"), "all is done.", ())
+    assert str(caught.value) == (
+        "recommend: no architecture has 50 ms at most; the nearest is trial 0 with 100 ms. Everything else is written "
+        "to runs/one."
+    )
+    assert "winner of 2 finalists: trial 2" in capsys.readouterr().out

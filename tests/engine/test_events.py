@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from nas.engine.check import Check, Checked, Purpose
+from nas.engine.costs import Costed
 from nas.engine.events import Finished, Proposed, SessionBegun, event_from_json
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
@@ -14,12 +16,21 @@ from tests.engine.engine_support import ARCHITECTURE, DECISIONS
 SESSION = SessionBegun(1.5, {"seed": 0}, {"samples": 5}, {"commit": "abc"})
 PROPOSED = Proposed(0, DECISIONS, ARCHITECTURE, ARCHITECTURE.fingerprint, 7, 2.5)
 FINISHED = Finished(0, TrialState.COMPLETE, 0.25, Measurement(ap=0.25), None, 3.5, 4.5, 1, {"entropy": 0.5})
+CHECK = Check(Purpose.REFERENCE, "spinenet-49", ARCHITECTURE, seed=3, longer=2.0, attempt=2)
+CHECKED = Checked(CHECK, 0.25, Measurement(ap=0.25), None, 3.5, 4.5)
+COSTED = Costed(ARCHITECTURE.fingerprint, 640, 28_000_000, 85_000_000_000)
+KINDS = "session, proposed, finished, checked, costed"
 EVENTS = {
     "session": SESSION,
     "proposed": PROPOSED,
     "infeasible": replace(PROPOSED, architecture=None, fingerprint="", error="block 3 has no parent."),
     "finished": FINISHED,
     "failed": replace(FINISHED, state=TrialState.FAILED, reward=None, measurement=None, error="it died."),
+    "refused": replace(PROPOSED, error="it has 9 parameters; reward.max_params allows 8."),
+    "checked": CHECKED,
+    "check without a result": replace(CHECKED, reward=None, measurement=None, error="it died."),
+    "costed": COSTED,
+    "timed": replace(COSTED, milliseconds=312.5, device="one processor"),
     "without metrics": replace(FINISHED, controller_metrics={}),
 }
 
@@ -46,8 +57,16 @@ def test_a_session_holds_plain_values():
 @pytest.mark.parametrize(
     ("event", "changed", "sentence"),
     [
-        (SESSION, {"kind": "paused"}, "an event has kind 'paused'; it must be one of session, proposed, finished."),
-        (SESSION, {"kind": []}, "an event has kind []; it must be one of session, proposed, finished."),
+        (
+            SESSION,
+            {"kind": "paused"},
+            f"an event has kind 'paused'; it must be one of {KINDS}.",
+        ),
+        (
+            SESSION,
+            {"kind": []},
+            f"an event has kind []; it must be one of {KINDS}.",
+        ),
         (SESSION, {"identity": None}, "event session is malformed: TypeError"),
         (PROPOSED, {"decisions": None}, "event proposed of trial 0 is malformed: TypeError"),
         (
@@ -58,6 +77,10 @@ def test_a_session_holds_plain_values():
         (PROPOSED, {"architecture": {}}, "event proposed of trial 0 is malformed: "),
         (FINISHED, {"state": "done"}, "event finished of trial 0 is malformed: ValueError: 'done' is not a valid"),
         (FINISHED, {"measurement": 3}, "event finished of trial 0 is malformed: TypeError"),
+        (CHECKED, {"purpose": "guess"}, "event checked is malformed: ValueError: 'guess' is not a valid Purpose"),
+        (CHECKED, {"fingerprint": "f"}, "event checked is malformed: ValueError: fingerprint 'f' is not that of its"),
+        (CHECKED, {"longer": 0.5}, "event checked is malformed: check of spinenet-49: longer is 0.5; it must be at"),
+        (COSTED, {"params": "many"}, "event costed is malformed: params is 'many'; it must be an integer."),
     ],
 )
 def test_a_malformed_event_is_refused_in_a_sentence(event, changed, sentence):
@@ -66,7 +89,7 @@ def test_a_malformed_event_is_refused_in_a_sentence(event, changed, sentence):
     assert str(caught.value).startswith(sentence)
 
 
-@pytest.mark.parametrize("name", ["session", "proposed", "finished"])
+@pytest.mark.parametrize("name", ["session", "proposed", "finished", "checked", "costed"])
 def test_a_missing_key_is_named(name):
     whole = EVENTS[name].to_json()
     for key in whole.keys() - {"kind", "controller_metrics"}:

@@ -47,6 +47,13 @@ def test_an_older_identity_is_today_s():
     assert current_identity(wanted, wanted) == wanted
 
 
+def test_an_older_identity_rewards_ap_alone():
+    reward = {"cost": None, "target": None, "exponent": -0.07, "max_multiply_adds": None, "max_params": None}
+    assert current_identity({"seed": 0}, {"seed": 0, "reward": reward}) == {"seed": 0, "reward": reward}
+    other = {**reward, "cost": "params", "target": 1e6}
+    assert current_identity({"seed": 0, "reward": other}, {"seed": 0, "reward": reward})["reward"] == other
+
+
 def test_an_older_identity_that_is_compared_with_its_own_stays_as_it_is():
     recorded = {"space": {"name": "toy"}, "seed": 0}
     assert current_identity(recorded, {"space": {"name": "spinenet"}, "seed": 0}) == recorded

@@ -7,10 +7,12 @@ import shutil
 import struct
 import termios
 
-from nas.engine import ProgressLine, TrialState, progress_text, run_serial
+from nas.engine import ProgressLine, SearchSettings, TrialState, progress_text, run_serial
+from nas.engine.check import Check, CheckRecord, Purpose
 from nas.engine.progress import _columns
+from nas.engine.settings import FinalistSettings
 from proxies.base import Measurement, Score
-from tests.engine.engine_support import Hashed, Scripted, distinct, record_of, start
+from tests.engine.engine_support import ARCHITECTURE, Hashed, Scripted, distinct, record_of, start
 
 
 def test_the_line():
@@ -21,14 +23,16 @@ def test_the_line():
         record_of(3, TrialState.FAILED),
         record_of(4, TrialState.RUNNING),
     ]
-    assert progress_text(trials, samples=12, session=0, session_started=100.0, now=400.0) == (
+    assert progress_text(trials, SearchSettings(samples=12), session=0, session_started=100.0, now=400.0) == (
         "3/12 | best AP 0.3000 | mean of last 2 0.2000 | 36.0 trials/h | 15 min left | 1 known before | 1 failed"
     )
 
 
 def test_a_score_is_called_by_its_name():
     scores = [record_of(n, TrialState.COMPLETE, 0.0, measurement=scored("params", 1e6 + n)) for n in range(3)]
-    assert "3/3 | best params 1,000,002 | mean of last 3 1,000,001 | " in progress_text(scores, 3, 0, 0.0, 1.0)
+    assert "3/3 | best params 1,000,002 | mean of last 3 1,000,001 | " in progress_text(
+        scores, SearchSettings(samples=3), 0, 0.0, 1.0
+    )
 
 
 def scored(name: str, value: float) -> Measurement:
@@ -37,22 +41,33 @@ def scored(name: str, value: float) -> Measurement:
 
 def test_only_the_last_results_are_averaged():
     trials = [record_of(number, TrialState.COMPLETE, 0.0 if number < 5 else 0.5) for number in range(15)]
-    assert "mean of last 10 0.5000" in progress_text(trials, 20, 0, 0.0, 1.0)
+    assert "mean of last 10 0.5000" in progress_text(trials, SearchSettings(samples=20), 0, 0.0, 1.0)
 
 
 def test_the_rate_counts_this_session_only():
     trials = [record_of(number, TrialState.COMPLETE, 0.1, session=int(number >= 8)) for number in range(10)]
-    text = progress_text(trials, samples=20, session=1, session_started=1000.0, now=1100.0)
+    text = progress_text(trials, SearchSettings(samples=20), session=1, session_started=1000.0, now=1100.0)
     assert "10/20" in text
     assert "72.0 trials/h | 8 min left" in text
 
 
 def test_before_the_first_result():
-    assert progress_text([record_of(0, TrialState.RUNNING)], 5, 0, 0.0, 50.0) == "0/5"
+    assert progress_text([record_of(0, TrialState.RUNNING)], SearchSettings(samples=5), 0, 0.0, 50.0) == "0/5"
 
 
 def test_at_the_end_no_time_is_left():
-    assert "left" not in progress_text([record_of(0, TrialState.COMPLETE, 0.1)], 1, 0, 0.0, 50.0)
+    assert "left" not in progress_text(
+        [record_of(0, TrialState.COMPLETE, 0.1)], SearchSettings(samples=1), 0, 0.0, 50.0
+    )
+
+
+def test_checks_are_counted_and_included_in_the_time_left():
+    settings = SearchSettings(samples=4, finalists=FinalistSettings(count=1, longer=2.0, winner_seeds=2))
+    trials = [record_of(number, TrialState.COMPLETE, 0.1) for number in range(4)]
+    done = CheckRecord(Check(Purpose.FINALIST, "trial 0", ARCHITECTURE, 1, 2.0), 0, 0.2, Measurement(0.2), None, 1, 2)
+    assert progress_text(trials, settings, 0, 0.0, 360.0, [done]) == (
+        "4/4 | checks 1/3 | best AP 0.1000 | mean of last 4 0.1000 | 60.0 trials/h | 4 min left"
+    )
 
 
 class Terminal(io.StringIO):

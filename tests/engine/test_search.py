@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
 from nas.engine.trial import trial_seed
 from proxies.base import Measurement
+from proxies.reward import Reward
 from search_spaces.errors import ArchitectureError, RecordError
 from tests.engine.engine_support import (
     SPACE,
@@ -233,8 +234,12 @@ def test_a_lost_worker_is_retried_and_then_failed(tmp_path):
 
 
 def test_the_reward_function_decides_what_is_told(tmp_path):
+    class Doubled(Reward):
+        def __call__(self, measurement, architecture):
+            return 2 * measurement.ap
+
     controller = Scripted([FIRST])
-    search = Search(controller, open_store(tmp_path), SearchSettings(samples=1), reward=lambda m: 2 * m.ap)
+    search = Search(controller, open_store(tmp_path), SearchSettings(samples=1), reward=Doubled())
     search.finish(search.next_trial(), Measurement(ap=0.25))
     assert controller.told == {0: 0.5}
     assert read_run(tmp_path).trials[0].measurement.ap == 0.25

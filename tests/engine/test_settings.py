@@ -2,9 +2,11 @@
 
 import pytest
 
-from nas.engine.settings import SearchSettings
+from nas.engine.check import Reference
+from nas.engine.settings import FinalistSettings, SearchSettings
 from search_spaces.errors import ConfigError
 from search_spaces.settings import as_yaml
+from tests.engine.engine_support import ARCHITECTURE
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,27 @@ def test_settings_of_the_wrong_type_or_out_of_range(setting, value, right):
 def test_the_smallest_settings_are_allowed():
     settings = SearchSettings(samples=1, seed=0, retries=0, failed_reward=-1.0, max_duplicates=1)
     assert (settings.samples, settings.failed_reward) == (1, -1.0)
+
+
+def test_finalists_and_references():
+    one = Reference("mine.json", ARCHITECTURE)
+    assert SearchSettings(samples=3, references=(one,), finalists=FinalistSettings(count=3)).references == (one,)
+    with pytest.raises(ConfigError, match=r"^finalists.count is 4 and samples is 3; finalists.count must not be above"):
+        SearchSettings(samples=3, finalists=FinalistSettings(count=4))
+    with pytest.raises(ConfigError, match=r"^references name mine.json and other, which are one graph; leave"):
+        SearchSettings(samples=3, references=(one, Reference("other", ARCHITECTURE)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "right"),
+    [
+        ("count", -1, "at least 0"),
+        ("count", 1.5, "an integer"),
+        ("longer", 0.5, "at least 1"),
+        ("seeds", 0, "at least 1"),
+        ("winner_seeds", -1, "at least 0"),
+    ],
+)
+def test_finalists_out_of_range(setting, value, right):
+    with pytest.raises(ConfigError, match=rf"^{setting} is {as_yaml(value)}; it must be {right}\.$"):
+        FinalistSettings(**{setting: value})

@@ -205,6 +205,9 @@ TINY = [
     "data.train_annotations=objects.json",
     *(f"proxy.{key}=2" for key in ("steps", "batch_size", "reserved_images", "eval_batch_size", "warmup_steps")),
     "proxy.image_size=32",
+    "references=[]",
+    "finalists.count=0",
+    "recommend.measure=false",
     "runner=serial",
     "controller=random",
 ]
@@ -531,3 +534,79 @@ def test_the_search_that_is_over_cannot_be_estimated(run_search, found):
         "error: estimate=true is for a search that has not begun; give it without resume=true.\n",
     )
     assert (found / "record.db").read_bytes() == before
+
+
+ANSWERING = [*FAST, "samples=4", "finalists.count=2", "finalists.winner_seeds=2", "proxy.noise=0.05"]
+
+
+def test_the_last_lines_are_the_answer(run_search, tmp_path):
+    code, output = run_search(*ANSWERING, "run=found")
+    assert code == 0, output
+    lines = output.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("winner of 2 finalists: trial "))
+    assert lines[at + 1].startswith("spinenet-49: AP 0.")
+    assert lines[at + 2].startswith("r50-fpn: AP 0.")
+    assert "the winner" in lines[at + 3].lower()
+    assert any(line.endswith("-m nas.compile arch=found/best.json") for line in lines[at + 5 :])
+    run = read_run(tmp_path / "found")
+    assert [done.check.purpose.value for done in run.checks] == ["reference"] * 2 + ["finalist"] * 2 + ["final"] * 6
+    assert "Winner, references, finalists" in (tmp_path / "found" / "report.html").read_text()
+    best = json.loads((tmp_path / "found" / "best.json").read_text())["search"]
+    assert (best["chosen_by"], best["longer_ap"]["count"]) == ("finalists", 2)
+
+
+def test_finalists_may_be_changed_on_resume_and_the_rest_of_their_group_stays(run_search, tmp_path):
+    run_search(*ANSWERING, "run=found", "finalists.longer=3.0")
+    code, output = run_search("run=found", "resume=true", "finalists.count=3", "references=[spinenet-49]")
+    assert code == 0, output
+    run = read_run(tmp_path / "found")
+    assert run.sessions[1].config["finalists"] == {"count": 3, "longer": 3.0, "seeds": 1, "winner_seeds": 2}
+    added = [done.check for done in run.checks if done.session == 1]
+    assert added[0].purpose.value == "finalist"
+    assert {check.longer for check in added} == {3.0}
+    assert "r50-fpn" not in output
+
+
+def test_the_reward_belongs_to_the_search(run_search, found, tmp_path):
+    code, output = run_search("run=found", "resume=true", "reward.cost=params", "reward.target=1e7")
+    assert code == 2
+    assert "found holds another search: its reward.cost is None, here it is 'params'" in output
+
+
+def test_a_cost_in_the_reward_and_a_bound(run_search, tmp_path):
+    code, output = run_search(
+        *FAST, "run=found", "reward.cost=params", "reward.target=1e7", "reward.max_params=11000000", "references=[]"
+    )
+    assert code == 0, output
+    trials = read_run(tmp_path / "found").trials
+    refused = [trial for trial in trials if trial.state is TrialState.INFEASIBLE]
+    assert refused
+    assert all(trial.error.endswith("reward.max_params allows 11,000,000.") for trial in refused)
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) == 6
+    assert all(trial.reward != trial.measurement.ap for trial in complete)
+
+
+def test_a_reference_that_cannot_be_built_is_refused_before_anything_is_trained(run_search, tmp_path):
+    code, output = run_search("runner=serial", "proxy.image_size=72", "run=found")
+    assert (code, (tmp_path / "found").exists()) == (2, False)
+    assert "error: references: r50-fpn cannot be built with the settings of the proxy" in output
+
+
+def test_a_search_of_detectors_recommends_one_of_them(run_search, tmp_path, monkeypatch):
+    times = iter(range(100, 1000, 100))
+    monkeypatch.setattr("nas.detectors.full_size.full_size_milliseconds", lambda architecture, size: float(next(times)))
+    small = [argument for argument in TINY if not argument.startswith(("data", "references", "finalists", "recommend"))]
+    data = ["data.images=12", f"data.cache_dir={tmp_path}", "proxy.scaling.width=0.125"]
+    ending = ["references=[spinenet-49]", "finalists.count=1", "finalists.winner_seeds=1", "finalists.longer=1.5"]
+    code, output = run_search("space=toy", *small, *data, *ending, "samples=2", "run=found")
+    assert code == 0, output
+    run = read_run(tmp_path / "found")
+    assert {done.measurement.budget.steps for done in run.checks} == {2, 3}
+    assert "recommended: " in output
+    assert "B multiply-adds" in output
+    assert (tmp_path / "found" / "recommended.json").exists()
+    code, output = run_search("run=found", "resume=true", "recommend.max_multiply_adds=1000")
+    assert code == 2
+    assert "error: recommend: no architecture has 1 k multiply-adds at most; the nearest is " in output
+    assert (tmp_path / "found" / "best.json").exists()

@@ -105,6 +105,14 @@ def test_what_it_made_of_open_settings_can_be_given_back(name: str, tmp_path: Pa
     assert again.resolved() == resolved
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_longer_training_is_the_same_proxy(name: str, tmp_path: Path) -> None:
+    proxy = built(name, tmp_path)
+    assert type(proxy.longer(2.0)) is type(proxy)
+    assert proxy.longer(2.0).fingerprint() == proxy.fingerprint()
+    proxy.check(ARCHITECTURE)
+
+
 @pytest.mark.parametrize("name", ON_IMAGES)
 def test_images_of_one_s_own_are_measured_on(name: str, tmp_path: Path) -> None:
     data = {"kind": "coco", "root": write(tmp_path / "data", content()).root}

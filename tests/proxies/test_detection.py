@@ -268,3 +268,18 @@ def test_unknown_proxy() -> None:
         match=r"'detektion' \(did you mean 'detection'\?\); there are: detection, loss, synthetic, zero_cost",
     ):
         proxies.build("detektion")
+
+
+def test_longer_training_is_more_steps_or_epochs_of_the_same_data(cache: Path) -> None:
+    proxy = tiny_proxy(cache)
+    longer = proxy.longer(1.5)
+    assert (proxy.longer(1.0), longer.settings.steps) == (proxy, 4)
+    assert longer.open() is proxy.open()
+    assert longer.evaluate(ARCHITECTURE, seed=1).budget.steps == 4
+    assert tiny_proxy(cache, steps=None, epochs=2).longer(2.5).settings.epochs == 5.0
+
+
+def test_what_it_cannot_build_is_refused_without_training(cache: Path) -> None:
+    tiny_proxy(cache).check(search_spaces.load("r50-fpn"))
+    with pytest.raises(ConfigError):
+        tiny_proxy(cache, image_size=40).check(search_spaces.load("r50-fpn"))

@@ -2,13 +2,27 @@
 
 from dataclasses import replace
 
+import pytest
+
 import controllers
 import search_spaces
+from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
-from nas.reporting.sentences import METRICS, limits, metrics_sentences, state_sentence
+from nas.reporting.answer import answer
+from nas.reporting.sentences import (
+    METRICS,
+    comparisons,
+    cost_text,
+    estimate_text,
+    limits,
+    metrics_sentences,
+    state_sentence,
+)
 from nas.reporting.summary import summarise
+from nas.statistics.student import estimate
 from proxies.base import Measurement
 from tests.reporting.fake_runs import complete, mixed_run, other, run_of, scored
+from tests.reporting.made_answers import FINALS, answered
 
 
 def said(*trials, **options) -> str:
@@ -72,3 +86,43 @@ def test_every_metric_of_every_shipped_controller_is_explained():
         for _ in range(20):
             controller.tell(controller.ask(), 0.5)
         assert controller.metrics().keys() <= METRICS.keys()
+
+
+@pytest.mark.parametrize(
+    ("aps", "sentence"),
+    [
+        (
+            (0.30, 0.33, 0.33),
+            "The winner beats spinenet-49 by more than the interval: 0.100 AP more (",
+        ),
+        ((0.40, 0.44, 0.43), "Whether the winner beats spinenet-49 is not shown: 0.003 AP less (95 % interval -0.0"),
+        (
+            (0.50, 0.53, 0.53),
+            "spinenet-49 beats the winner by more than the interval: 0.100 AP less (",
+        ),
+        (
+            (0.30, None, None),
+            "One seed does not show whether the winner beats spinenet-49: 0.100 AP more, and",
+        ),
+        ((None, None, None), "The winner cannot be compared with spinenet-49: no seed was measured with both."),
+    ],
+)
+def test_the_winner_and_a_reference(aps, sentence):
+    found = answer(answered(finals={**FINALS, "spinenet-49": aps}))
+    assert comparisons(found)[0].startswith(sentence)
+
+
+def test_without_a_winner_nothing_is_compared():
+    assert comparisons(answer(mixed_run())) == []
+
+
+def test_estimates_and_costs():
+    assert estimate_text(None) == "\u2013"
+    assert estimate_text(estimate([0.25])) == "0.250 (1 seed)"
+    assert estimate_text(estimate([0.1, 0.2, 0.3])) == "0.200 (-0.048 to 0.448, 3 seeds)"
+    assert cost_text(None) == ""
+    assert cost_text(Costed("f", 640, 28_000_000, 10**9)) == "1 B multiply-adds, 28 M parameters"
+
+
+def test_the_luck_of_the_maximum_is_gone_where_further_seeds_have_measured_the_winner():
+    assert "which have chosen nothing" in limits(summarise(mixed_run()), chosen=True)[0]

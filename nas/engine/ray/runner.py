@@ -67,7 +67,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
         searcher = SearchOfTune(search)
         with _sentence(searcher, storage):
             tune.run(
-                evaluator(search.space, make_proxy, settings.cpus_per_trial),
+                evaluator(make_proxy, settings.cpus_per_trial),
                 name="search",
                 storage_path=str(storage),
                 search_alg=searcher,

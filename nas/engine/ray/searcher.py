@@ -1,7 +1,7 @@
 """The search as Tune sees it.
 
-Tune asks for trials through its own ``Searcher`` interface and is given a number, the decisions and a seed, nothing
-more. It decides where and when a trial runs; what was proposed and what came back belongs to the record.
+Tune asks for trials through its own ``Searcher`` interface and is given an architecture, a seed and a length, nothing
+more. It decides where and when each runs; what was proposed and what came back belongs to the record.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ray.exceptions import RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
+from nas.engine.check import Check
 from nas.engine.loop import describe
 from nas.engine.search import Search
 from nas.engine.trial import Trial
@@ -35,15 +36,15 @@ class SearchOfTune(Searcher):
         super().__init__()
         self.error: Exception | None = None
         self._search = search
-        self._running: dict[str, Trial] = {}
+        self._running: dict[str, Trial | Check] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        """The configuration of the next trial; None while only running trials can bring more; FINISHED at the end."""
+        """What a worker is to evaluate next; None while only running trials can bring more; FINISHED at the end."""
         with self._keeping_errors():
             trial = self._search.next_trial()
             if trial is not None:
                 self._running[trial_id] = trial
-                return {"number": trial.number, "decisions": json.dumps(trial.decisions), "seed": trial.seed}
+                return {"architecture": trial.architecture.to_json(), "seed": trial.seed, "longer": trial.longer}
             if self._search.stop_reason is None:
                 return None
         return Searcher.FINISHED

@@ -13,20 +13,19 @@ from ray import cloudpickle, tune
 
 from nas.engine.loop import MakeProxy, describe, measure
 from proxies.base import Proxy
-from search_spaces.base import SearchSpace
+from search_spaces.architecture import Architecture
 from search_spaces.errors import NasError
 
 
 class Evaluation:
-    """What a worker does with a trial; lives as long as the worker.
+    """What a worker does with a trial or a check; lives as long as the worker.
 
     A proxy that cannot be built, or whose data set this node does not have, is not a failure of the trial: the answer
     says so (``no_proxy``), and the search ends.
     """
 
-    def __init__(self, space: SearchSpace, make_proxy: MakeProxy, threads: int) -> None:
+    def __init__(self, make_proxy: MakeProxy, threads: int) -> None:
         torch.set_num_threads(threads)
-        self._space = space
         self._proxy: Proxy | None = None
         try:
             proxy = make_proxy()
@@ -43,23 +42,22 @@ class Evaluation:
         if self._proxy is None:
             return {"no_proxy": self._no_proxy}
         started = time.time()
-        architecture = self._space.decode(tuple(json.loads(config["decisions"])))
-        measurement = measure(self._proxy, architecture, config["seed"])
+        architecture = Architecture.from_json(config["architecture"])
+        measurement = measure(self._proxy, architecture, config["seed"], config["longer"])
         return {"started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
 
 
-def evaluator(space: SearchSpace, make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
+def evaluator(make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
     """The class whose instances are the workers; one step is one trial.
 
     Tune gives a waiting trial to whichever worker is free first, and then stops the worker that was starting for it.
     So workers start quickly, and import and build what evaluates in their first trial; by its end all of them are up.
 
     Args:
-        space: decodes the decisions.
         make_proxy: called once in every worker.
         threads: torch threads of a worker.
     """
-    payload = cloudpickle.dumps(partial(Evaluation, space, make_proxy, threads))
+    payload = cloudpickle.dumps(partial(Evaluation, make_proxy, threads))
 
     class Evaluator(tune.Trainable):
         evaluation: Any = None

@@ -14,10 +14,13 @@ from types import SimpleNamespace
 import pytest
 import ray
 
+import search_spaces
 from nas.engine import TrialState, read_run, run_serial
+from nas.engine.check import Purpose, Reference, check_seed
 from nas.engine.ledger import ledger
 from nas.engine.ray import RaySettings, run_ray
 from nas.engine.ray.runner import _sentence, _storage
+from nas.engine.settings import FinalistSettings
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError, SearchError
 from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
@@ -258,3 +261,20 @@ def complete_count(folder: Path) -> int:
     if not (folder / "record.db").exists():
         return 0
     return sum(trial.state is TrialState.COMPLETE for trial in read_run(folder).trials)
+
+
+def test_checks_run_beside_trials_and_at_the_end(tmp_path):
+    """The same checks with the same results as the serial runner's; one worker's death costs its check one attempt."""
+    references = tuple(Reference(name, search_spaces.load(name)) for name in ("spinenet-49", "r50-fpn"))
+    finalists = FinalistSettings(count=2, longer=2.0, winner_seeds=2)
+    settings = {"samples": 4, "references": references, "finalists": finalists, "retries": 1}
+    crash, lost = check_seed(0, Purpose.FINALIST, 0), check_seed(0, Purpose.REFERENCE, 0)
+    search = run(tmp_path / "run", partial(Hashed, error=(crash,), crash=(lost,)), **settings)
+    assert search.stop_reason == "all 4 samples were evaluated."
+    checks = read_run(tmp_path / "run").checks
+    assert [done.check.attempt for done in checks if done.error] == [2] * 4, "references and finalists"
+    assert {done.check.purpose for done in checks if done.error is None} == {Purpose.FINAL}
+    search = run(tmp_path / "whole", **settings)
+    results = {done.check.key: done.value for done in search.history.checks}
+    assert [key[0] for key in results].count("final") == 6
+    assert all(ap == pytest.approx(int(key[1], 16) / 16**16) for key, ap in results.items())

@@ -11,8 +11,9 @@ from ray.tune.search import Searcher
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
+from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, RecordError
-from tests.engine.engine_support import Scripted, distinct, start, states_of
+from tests.engine.engine_support import SPACE, Scripted, distinct, start, states_of
 
 FIRST, SECOND = distinct(2)
 
@@ -28,7 +29,8 @@ def searcher_on(folder, **settings) -> SearchOfTune:
 def test_tune_gets_plain_values_and_the_search_gets_the_measurement(tmp_path):
     searcher = searcher_on(tmp_path)
     config = searcher.suggest("a")
-    assert (config["number"], tuple(json.loads(config["decisions"]))) == (0, FIRST)
+    assert json.loads(json.dumps(config)) == config
+    assert Architecture.from_json(config["architecture"]) == SPACE.decode(FIRST)
     searcher.on_trial_complete("a", answer(0.25))
     (trial,) = searcher._search.history.trials
     assert (trial.state, trial.reward, trial.started, trial.seed) == (TrialState.COMPLETE, 0.25, 5.0, config["seed"])

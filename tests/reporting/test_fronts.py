@@ -1,0 +1,33 @@
+"""AP against cost as figures."""
+
+import pytest
+from PIL import Image
+
+from nas.engine.record import Run
+from nas.reporting.fronts import draw_fronts, unit_of
+from search_spaces.drawing import DARK, LIGHT
+from tests.reporting.fake_runs import mixed_run
+from tests.reporting.made_answers import answered
+
+
+@pytest.mark.parametrize("axis", ["multiply_adds", "milliseconds"])
+@pytest.mark.parametrize("run", [Run((), ()), mixed_run(), answered(), answered({"max_milliseconds": 320.0})])
+def test_every_front_of_every_run(axis, run, tmp_path):
+    draw_fronts(run, tmp_path / "figure.png", DARK, axis)
+    with Image.open(tmp_path / "figure.png") as image:
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 10, "something is drawn"
+
+
+def test_a_limit_is_a_line(tmp_path):
+    draw_fronts(answered(), tmp_path / "without.svg", LIGHT, "milliseconds")
+    draw_fronts(answered({"max_milliseconds": 320.0}), tmp_path / "with.svg", LIGHT, "milliseconds")
+    assert LIGHT.output not in (tmp_path / "without.svg").read_text()
+    assert LIGHT.output in (tmp_path / "with.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [([], (1, "")), ([500], (1, "")), ([2e6], (1e6, " (million)")), ([1, 3e9], (1e9, " (billion)"))],
+)
+def test_units(values, unit):
+    assert unit_of(values) == unit
