@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from math import ceil
 
 import numpy as np
 
 from nas.command_line.config import Config
 from nas.command_line.runners import threads_of_a_trial, worker_count
+from nas.command_line.search_parts import search_settings
+from nas.engine.check import Purpose
 from nas.engine.events import Finished, Proposed
+from nas.engine.finalists import planned
 from nas.engine.rows import to_row
+from nas.engine.settings import SearchSettings
 from nas.engine.trial import TrialState, trial_seed
 from nas.words import duration, plural, short_count
 from proxies.base import Measurement, Proxy
@@ -36,7 +41,8 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     if measured.error is not None:
         raise SearchError(f"the architecture that was to be timed could not be evaluated: {measured.error}")
     each = sum(measured.seconds.values())
-    trainings = trainings_wanted(config)
+    settings = search_settings(config)
+    trainings, checks = trainings_wanted(settings), sum(planned(settings).values())
     row = record_bytes(architecture, space, measured)
     phases = ", ".join(f"{phase} {value:,.1f} s" for phase, value in measured.seconds.items())
     print(f"an estimate; nothing is searched, and no run folder is left. On {measured.device}, one worker alone:")
@@ -45,23 +51,26 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     hours = hours_of(trainings, workers, each)
     print(f"workers at a time: {workers}, so {rate} trials per hour")
     print(
-        f"{plural(trainings, 'training')}: {duration(3600 * hours)}, that is {hours:.2f} hours; not counted: starting, "
-        "recording, what workers take from each other, and that architectures differ"
+        f"{plural(settings.samples, 'sample')} and {plural(checks, 'check')}, as much as {trainings:,.0f} trials: "
+        f"{duration(3600 * hours)}, that is {hours:.2f} hours; not counted: starting, recording, what workers take "
+        "from each other, and that architectures differ"
     )
     print(
         f"disk: {short_count(proxy.cache_bytes())}B of decoded images in the cache; {short_count(row)}B of record a "
-        f"trial, {short_count(row * trainings)}B in all"
+        f"trial, {short_count(row * (settings.samples + checks))}B in all"
     )
 
 
-def trainings_wanted(config: Config) -> int:
-    """How many trainings the search of a configuration makes."""
-    return int(config["samples"])
+def trainings_wanted(settings: SearchSettings) -> float:
+    """How much a search trains, in trainings of a trial's length; finalists and final checks are longer."""
+    checks = planned(settings)
+    longer = checks[Purpose.FINALIST] + checks[Purpose.FINAL]
+    return settings.samples + checks[Purpose.REFERENCE] + settings.finalists.longer * longer
 
 
-def hours_of(trainings: int, workers: int, seconds_each: float) -> float:
+def hours_of(trainings: float, workers: int, seconds_each: float) -> float:
     """How long the workers take for that many trainings; the last ones leave some of them idle."""
-    return -(-trainings // workers) * seconds_each / 3600
+    return ceil(trainings / workers) * seconds_each / 3600
 
 
 def record_bytes(architecture: Architecture, space: SearchSpace, measurement: Measurement) -> int:

@@ -1,8 +1,8 @@
 """Where the workers' time went, from the record alone: the timeline of every worker, cut into five parts.
 
 A session has its wall time times its workers to account for. A worker's timeline runs from the session's beginning to
-the session's last result. The trials on it lie between the moments at which they were begun and recorded, and within a
-trial the proxy measured its phases. These rules say what each stretch is:
+the session's last result. The trials and checks on it lie between the moments at which they were begun and recorded,
+and within each the proxy measured its phases. These rules say what each stretch is:
 
 - ``training``, ``evaluation``, ``data``: the phases ``train``, ``evaluate`` with ``statistics``, and ``data`` of a
   measurement. Records of earlier versions have no ``data``: there the wait for images lies in the other two.
@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nas.engine.check import CheckRecord
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord, TrialState
 
@@ -64,9 +65,9 @@ class Span:
 def session_times(run: Run) -> list[tuple[float, float]]:
     """When each session began and when its last result was recorded, in Unix seconds."""
     last = [session.begun for session in run.sessions]
-    for trial in run.trials:
-        if trial.finished is not None and trial.session < len(last):
-            last[trial.session] = max(last[trial.session], trial.finished)
+    for one in run.evaluations:
+        if one.finished is not None and one.session < len(last):
+            last[one.session] = max(last[one.session], one.finished)
     return [(session.begun, end) for session, end in zip(run.sessions, last)]
 
 
@@ -76,7 +77,7 @@ def ledger(run: Run) -> Ledger:
     wall = workers_wall = beyond = 0.0
     for index, (start, end) in enumerate(session_times(run)):
         known = run.sessions[index].provenance.get("workers") or 1
-        lanes = _lanes([_span(trial) for trial in run.trials if trial.session == index and trial.attempts], known)
+        lanes = _lanes([_span(one) for one in run.evaluations if one.session == index and _was_begun(one)], known)
         unused = max(0, known - len(lanes))
         tail = "idle" if _ended_by_itself(run, index) else "engine"
         for lane in lanes:
@@ -89,11 +90,16 @@ def ledger(run: Run) -> Ledger:
     return Ledger(seconds, wall, workers_wall, beyond)
 
 
-def _span(trial: TrialRecord) -> Span:
-    measured = trial.measurement
+def _was_begun(one: TrialRecord | CheckRecord) -> bool:
+    """Whether a worker had it: not an open proposal, and not one that was answered without evaluation."""
+    return isinstance(one, CheckRecord) or one.attempts > 0
+
+
+def _span(one: TrialRecord | CheckRecord) -> Span:
+    measured = one.measurement
     seconds = measured.seconds if measured is not None else {}
-    finished = trial.finished or 0.0
-    started = trial.started if trial.started is not None else finished - sum(seconds.values())
+    finished = one.finished or 0.0
+    started = one.started if one.started is not None else finished - sum(seconds.values())
     return Span(measured.worker if measured is not None else "", started, finished, seconds)
 
 

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+import nas
 import proxies
 import search_spaces
 from nas.command_line.config import load_config
 from nas.command_line.estimate import hours_of, print_estimate, record_bytes, trainings_wanted
 from nas.engine import Store, run_serial
+from nas.engine.check import Reference
 from nas.engine.search import Search
-from nas.engine.settings import SearchSettings
+from nas.engine.settings import FinalistSettings, SearchSettings
 from proxies.base import Measurement, Proxy, Rehearsal
 from search_spaces.errors import SearchError
 from tests.engine.engine_support import Drifting, Hashed, end
@@ -47,7 +49,9 @@ def test_everything_is_reckoned_from_one_architecture(capsys):
         in said
     )
     assert "workers at a time: 2, so 80.0 trials per hour" in said
-    assert "9 trainings: 8 min, that is 0.12 hours" in said, "five rounds of two workers, 450 s"
+    assert "9 samples and 14 checks, as much as 35 trials: 27 min, that is 0.45 hours" in said, (
+        "18 rounds of two workers"
+    )
     assert "disk: 57 MB of decoded images in the cache; " in said
 
 
@@ -64,7 +68,7 @@ def test_an_architecture_that_cannot_be_evaluated_ends_it():
 
 def test_an_evaluation_that_takes_no_time_is_no_error(capsys):
     print_estimate(load_config("search", ARGUMENTS), SPACE, Timed(Measurement(ap=0.1, seconds={"evaluate": 0.0})))
-    assert "9 trainings: 0.0 s" in capsys.readouterr().out
+    assert "as much as 35 trials: 0.0 s" in capsys.readouterr().out
 
 
 def test_the_same_architecture_is_timed_again():
@@ -80,8 +84,12 @@ def test_the_same_architecture_is_timed_again():
     assert timed[0] == timed[1] != timed[2]
 
 
-def test_the_samples_are_the_trainings():
-    assert trainings_wanted({"samples": 14}) == 14
+def test_what_is_trained():
+    assert trainings_wanted(SearchSettings(samples=14, finalists=FinalistSettings(count=0))) == 14
+    references = (Reference("spinenet-49", nas.load("spinenet-49")),)
+    finalists = FinalistSettings(count=3, longer=1.5, seeds=2, winner_seeds=4)
+    settings = SearchSettings(samples=14, references=references, finalists=finalists)
+    assert trainings_wanted(settings) == 14 + 1 + 1.5 * (3 * 2 + 2 * 4)
 
 
 @pytest.mark.parametrize(("trainings", "workers", "rounds"), [(1, 1, 1), (7, 2, 4), (8, 2, 4), (1, 8, 1)])

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nas
 from nas.engine import Run, Session, TrialRecord, TrialState, read_run, run_serial
+from nas.engine.check import Check, CheckRecord, Purpose
 from nas.engine.ledger import PARTS, ledger, session_times
 from proxies.base import Measurement
 from tests.engine.engine_support import Hashed, end, record_of, start
@@ -48,6 +50,15 @@ def test_the_tail_of_a_search_is_idle():
         trial(2, "a", 26, 56, train=30.0),
     )
     assert parts(run) == {"training": 70.0, "engine": 5 + 7 + 1, "idle": 56 - 27}
+
+
+def test_checks_take_time_as_trials_do():
+    measured = Measurement(ap=0.1, worker="a", seconds={"train": 30.0})
+    check = Check(Purpose.FINALIST, "trial 0", nas.load("spinenet-49"), seed=1, longer=2.0)
+    done = CheckRecord(check, 0, 0.1, measured, None, 26.0, 57.0)
+    run = Run((Session(0.0),), (trial(0, "a", 5, 25, train=20.0),), checks=(done,))
+    assert parts(run) == {"training": 50.0, "engine": 5 + 1 + 1}
+    assert session_times(run) == [(0.0, 57.0)]
 
 
 def test_a_worker_that_got_no_trial_is_idle_once_another_has_begun():

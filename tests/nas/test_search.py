@@ -523,7 +523,7 @@ def test_an_estimate_leaves_nothing_behind(run_search, tmp_path):
     code, output = run_search(*FAST, "estimate=true", "proxy.delay=0.1", "samples=36")
     assert code == 0, output
     assert "workers at a time: 1, so " in output
-    assert "36 trainings: " in output
+    assert "36 samples and 17 checks, as much as " in output
     assert not list(tmp_path.iterdir())
 
 
