@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nas.command_line import Config, run_command
 from nas.command_line.audit_parts import audit_settings, make_candidates, make_fidelities
+from nas.command_line.run_folder import folder_name
 from nas.machine.processors import usable_processors
 from nas.reporting.audit import audit_table, write_audit
 from nas.studies.agreement import compare
@@ -32,7 +33,7 @@ def audit(config: Config) -> None:
     """Measure what is missing, then write and print what all rows say."""
     workers = usable_processors() if config["workers"] is None else config["workers"]
     integer("workers", workers, 1)
-    folder = Path(config["run"])
+    folder = Path(config["run"] or Path("audits") / folder_name(config["data"]["name"]))
     settings, candidates = audit_settings(config), make_candidates(config)
     with said_when_slow(log, "loading PyTorch and reading the data set"):
         fidelities = make_fidelities(config, candidates)

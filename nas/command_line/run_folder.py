@@ -29,7 +29,7 @@ def new_folder(run: object, *labels: str) -> Path:
     """
     run = _as_text(run)
     if run is None:
-        name = "-".join([*map(_as_name, labels), time.strftime("%Y%m%d-%H%M%S")])
+        name = "-".join([*map(folder_name, labels), time.strftime("%Y%m%d-%H%M%S")])
         folder, extra = RUNS / name, 1
         while folder.exists():
             folder, extra = RUNS / f"{name}-{extra}", extra + 1
@@ -63,8 +63,8 @@ def existing_folder(run: object) -> Path:
     return folder
 
 
-def _as_name(label: str) -> str:
-    """A label as a part of a folder's name, which has 255 bytes at most."""
+def folder_name(label: str) -> str:
+    """A label as a part of a folder's name, which has 255 bytes at most; awkward characters become ``-``."""
     return re.sub(r"[^\w.]+", "-", label).encode()[:LABEL_BYTES].decode(errors="ignore")
 
 

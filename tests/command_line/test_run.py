@@ -40,7 +40,7 @@ def test_help_runs_nothing_and_mentions_cfg(run, command, option):
     code, output, _, seen = run("nonsense", option, command=command)
     assert (code, seen) == (0, [])
     assert output.startswith(f"What it does.\n\nusage: python -m nas.{command} [KEY=VALUE ...] [--cfg]\n--cfg prints")
-    assert ("FILE.yaml is a file of your own" in output) == (command in ("search", "space", "data"))
+    assert ("FILE.yaml is a file of your own" in output) == (command in ("audit", "search", "space", "data"))
 
 
 @pytest.mark.parametrize("command", commands())
