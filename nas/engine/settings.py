@@ -26,7 +26,7 @@ class FinalistSettings:
     """
 
     count: int | None = None
-    longer: float = 2.0
+    longer: float = 1.5
     seeds: int = 1
     winner_seeds: int = 3
 
