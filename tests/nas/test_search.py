@@ -230,6 +230,7 @@ def test_a_score_is_called_by_its_name_from_the_record_to_the_last_line(run_sear
         *small,
         *short,
         "samples=2",
+        "finalists.count=0",
         "run=scored",
     )
     assert code == 0, output
