@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -60,6 +60,8 @@ class Measurement:
         device: what it was measured on.
         worker: which process measured it, ``host:process id``; the engine fills it in.
         score: what a proxy that measures no AP gives in its place; None where AP is measured or the evaluation failed.
+        rungs: optimiser steps -> AP, or the score in its place, after that many, where the training was halted for it.
+        filter_score: what the proxy gave that filters before training; the engine fills it in.
     """
 
     ap: float | None
@@ -73,6 +75,8 @@ class Measurement:
     device: str = "cpu"
     worker: str = ""
     score: Score | None = None
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    filter_score: float | None = None
 
     @property
     def value(self) -> float | None:
@@ -85,16 +89,21 @@ class Measurement:
         return "AP" if self.score is None else self.score.name
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
-        return asdict(self)
+        """A JSON-ready dictionary; fields that earlier versions had not are in it only where they hold something."""
+        return {key: value for key, value in asdict(self).items() if key not in _LATER or value not in (None, {})}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
-        """Rebuild from :meth:`to_dict`'s form; that of a version without scores has none."""
+        """Rebuild from :meth:`to_dict`'s form, in which JSON may have made texts of the rungs' steps."""
         fields = {**data, "budget": Budget(**data["budget"])}
         if fields.get("score") is not None:
             fields["score"] = Score(**fields["score"])
+        if "rungs" in fields:
+            fields["rungs"] = {int(steps): value for steps, value in fields["rungs"].items()}
         return cls(**fields)
+
+
+_LATER = ("score", "rungs", "filter_score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,25 @@ class Proxy(ABC):
 
     def cache_bytes(self) -> int:
         """The size of the decoded images that :meth:`prepare` leaves on the disk."""
+        return 0
+
+    def stages(self, architecture: Architecture, seed: int, rungs: Sequence[int]) -> Iterator[Measurement]:
+        """Measure one architecture after each of the rungs, then in full; who takes no more of them saves the rest.
+
+        A proxy that can measure nothing before its end gives what :meth:`evaluate` gives, alone.
+
+        Args:
+            architecture, seed: as in :meth:`evaluate`.
+            rungs: optimiser steps, rising and fewer than :meth:`training_steps`.
+
+        Yields:
+            for each rung a measurement whose ``budget.steps`` is the rung, and at last what :meth:`evaluate` gives,
+            ``rungs`` and ``seconds`` apart; one with ``error`` set is the last in any case.
+        """
+        yield self.evaluate(architecture, seed)
+
+    def training_steps(self) -> int:
+        """Optimiser steps of a whole evaluation; 0 where there is nothing to halt."""
         return 0
 
     def prepare(self) -> None:  # noqa: B027 (most proxies share nothing)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Self
+
+import torch
 
 from nas.datasets.augment import read_images
 from nas.datasets.dataset import DetectionData, Split
@@ -14,7 +17,7 @@ from nas.detectors.backbones import FAMILIES
 from nas.detectors.devices import find_device
 from nas.evaluation import evaluate
 from nas.training.input import batches
-from nas.training.loop import mean_of_last, train
+from nas.training.loop import TrainingResult, mean_of_last, train_in_stages
 from nas.training.recipe import DEVICE_DEFAULTS, Recipe, known
 from nas.training.statistics import estimate_statistics, image_batches
 from proxies.base import Budget, Measurement, Proxy, Rehearsal
@@ -101,33 +104,63 @@ class DetectionProxy(Proxy):
         """Build the detector without memory for its weights, for images of this size."""
         check_builds(architecture, self.settings.scaling, known("image_size", self.settings.image_size))
 
+    def training_steps(self) -> int:
+        """Optimiser steps on the images that are not reserved."""
+        return self._budget(self.open()[1]).steps
+
     def evaluate(self, architecture: Architecture, seed: int) -> Measurement:
-        """Build, train and evaluate; ``seed`` decides the initial weights. For errors see :meth:`Outcome.filled_by`."""
+        """Build, train and evaluate; ``seed`` decides the initial weights. For errors see :meth:`Outcome.stages`."""
+        return next(self.stages(architecture, seed, rungs=()))
+
+    def stages(self, architecture: Architecture, seed: int, rungs: Sequence[int]) -> Iterator[Measurement]:
+        """The same, halted at each of the rungs to evaluate the weights that training would end with there."""
         data, split = self.open()
         outcome = Outcome(self.device, self._budget(split))
-        return outcome.filled_by(lambda: self._measure(outcome, architecture, seed, data, split))
+        return outcome.stages(self._measure(outcome, architecture, seed, data, split, rungs))
 
     def _measure(
-        self, outcome: Outcome, architecture: Architecture, seed: int, data: DetectionData, split: Split
-    ) -> None:
-        recipe, budget = self.settings, outcome.budget
-        detector = outcome.build(architecture, recipe.scaling, len(data.class_names) + 1, seed)
+        self,
+        outcome: Outcome,
+        architecture: Architecture,
+        seed: int,
+        data: DetectionData,
+        split: Split,
+        rungs: Sequence[int],
+    ) -> Iterator[int]:
+        """Bring the outcome to each of the rungs, which are given back there, and to the end."""
+        budget = outcome.budget
+        detector = outcome.build(architecture, self.settings.scaling, len(data.class_names) + 1, seed)
         with outcome.timed("train"):
-            stream = batches(
-                data,
-                split.train,
-                budget.batch_size,
-                recipe.augment,
-                recipe.order_seed,
-                self.device,
-                masks=detector.needs_masks,
-            )
-            result = train(detector, outcome.reading(stream), recipe.schedule_for(len(split.train)), recipe.optimiser)
-        if result.diverged:
-            outcome.diverged = True
-            outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
-        else:
-            self._judge(outcome, detector, result.losses, data, split)
+            training = self._train(outcome, detector, data, split, rungs)
+        for steps in (*rungs, budget.steps):
+            with outcome.timed("train"):
+                result, trained = next(training)
+            if result.diverged:
+                outcome.diverged = True
+                outcome.error = f"the loss was not finite at step {len(result.losses)} of {budget.steps}"
+                return
+            with same_random_state(self.device):
+                self._judge(outcome, trained, result.losses, data, split)
+            if outcome.error is not None:
+                return
+            if steps < budget.steps:
+                yield steps
+
+    def _train(
+        self, outcome: Outcome, detector: Network, data: DetectionData, split: Split, rungs: Sequence[int]
+    ) -> Iterator[tuple[TrainingResult, Network]]:
+        recipe = self.settings
+        stream = batches(
+            data,
+            split.train,
+            outcome.budget.batch_size,
+            recipe.augment,
+            recipe.order_seed,
+            self.device,
+            masks=detector.needs_masks,
+        )
+        schedule = recipe.schedule_for(len(split.train))
+        return train_in_stages(detector, outcome.reading(stream), schedule, recipe.optimiser, rungs)
 
     def _judge(
         self, outcome: Outcome, detector: Network, losses: Sequence[float], data: DetectionData, split: Split
@@ -190,3 +223,10 @@ class DetectionProxy(Proxy):
         recipe, images = self.settings, len(split.train)
         image_size, batch_size = known("image_size", recipe.image_size), known("batch_size", recipe.batch_size)
         return Budget(image_size, batch_size, recipe.steps_for(images), images, len(split.reserved))
+
+
+@contextmanager
+def same_random_state(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn from PyTorch's generators in the block, they are as before at its end."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -38,7 +38,8 @@ class Outcome:
     Attributes:
         device: what is measured on.
         phase: the one that is under way or that failed, for messages.
-        ap: read only when there is no error; the other attributes are those of :class:`proxies.base.Measurement`.
+        ap, score: read only when there is no error.
+        rungs: filled in by :meth:`stages`; the other attributes are those of :class:`proxies.base.Measurement`.
     """
 
     device: torch.device
@@ -50,6 +51,7 @@ class Outcome:
     multiply_adds: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    rungs: dict[int, float] = field(default_factory=dict)
     diverged: bool = False
     error: str | None = None
 
@@ -84,15 +86,31 @@ class Outcome:
         return detector
 
     def filled_by(self, phases: Callable[[], None]) -> Measurement:
-        """What is measured once ``phases``, which fill in this outcome, have been run.
+        """What is measured when ``phases``, which fill in this outcome, have been run; errors as in :meth:`stages`."""
+        with self._errors_as_sentences():
+            phases()
+        return self._measurement(self.budget.steps)
+
+    def stages(self, phases: Iterator[int]) -> Iterator[Measurement]:
+        """What is measured whenever ``phases``, which fill in this outcome, give a number of steps, and at their end.
 
         A loss that is not finite, memory that runs out and errors of PyTorch give a measurement with ``error``; a
         device that has failed as a whole raises, since it is not the architecture's fault.
         """
+        with self._errors_as_sentences():
+            for steps in phases:
+                measurement = self._measurement(steps)
+                if measurement.value is not None:
+                    self.rungs[steps] = measurement.value
+                yield replace(measurement, rungs=dict(self.rungs))
+        yield self._measurement(self.budget.steps)
+
+    @contextmanager
+    def _errors_as_sentences(self) -> Iterator[None]:
         if self.device.type == "cpu":
             keep_freed_memory()
         try:
-            phases()
+            yield
         except (torch.OutOfMemoryError, MemoryError) as error:
             self.error = f"out of memory in phase {self.phase}: {first_line(error)}"
         except torch.AcceleratorError:
@@ -101,18 +119,18 @@ class Outcome:
             self.error = f"{type(error).__name__} in phase {self.phase}: {first_line(error)}"
         if self.error is not None and self.device.type == "cuda":
             torch.cuda.empty_cache()
-        return self._measurement()
 
-    def _measurement(self) -> Measurement:
+    def _measurement(self, steps: int) -> Measurement:
         return Measurement(
             ap=None if self.error is not None else self.ap,
-            metrics=self.metrics,
+            metrics=dict(self.metrics),
             params=self.params,
             multiply_adds=self.multiply_adds,
-            seconds=self.seconds,
-            budget=self.budget,
+            seconds=dict(self.seconds),
+            budget=replace(self.budget, steps=steps),
             diverged=self.diverged,
             error=self.error,
             device=device_name(self.device),
             score=None if self.error is not None else self.score,
+            rungs=dict(self.rungs),
         )

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,19 @@ def test_a_measurement_survives_json() -> None:
         budget=Budget(32, 4, 5, 6, 7),
         device="cpu",
         worker="host:1",
+        rungs={2: 0.25},
+        filter_score=-3.5,
     )
     assert Measurement.from_dict(json.loads(json.dumps(measurement.to_dict()))) == measurement
     scored = Measurement(ap=None, score=Score("synflow", 12.5))
     assert Measurement.from_dict(json.loads(json.dumps(scored.to_dict()))) == scored
 
 
-def test_a_measurement_of_a_version_without_scores_is_read() -> None:
-    recorded = Measurement(ap=0.5).to_dict()
-    del recorded["score"]
-    assert Measurement.from_dict(recorded) == Measurement(ap=0.5)
+def test_what_earlier_versions_did_not_measure_is_written_only_where_there_is_something() -> None:
+    assert {"score", "rungs", "filter_score"}.isdisjoint(Measurement(ap=0.5).to_dict())
+    assert Measurement.from_dict(json.loads(json.dumps(Measurement(ap=0.5).to_dict()))) == Measurement(ap=0.5)
+    later = Measurement(ap=None, score=Score("synflow", 0.0), rungs={2: 0.0}, filter_score=0.0)
+    assert Measurement.from_dict(json.loads(json.dumps(later.to_dict()))) == later
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,14 @@ def test_a_measurement_says_what_architectures_are_ranked_by(
     measurement: Measurement, name: str, value: float | None
 ) -> None:
     assert (measurement.value_name, measurement.value) == (name, value)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_stages_of_a_proxy_end_with_what_it_evaluates(name: str, tmp_path: Path) -> None:
+    proxy = built(name, tmp_path)
+    *_, last = proxy.stages(ARCHITECTURE, 1, rungs=())
+    assert replace(last, seconds={}) == replace(proxy.evaluate(ARCHITECTURE, seed=1), seconds={})
+    assert proxy.training_steps() == last.budget.steps
 
 
 @pytest.mark.parametrize("name", SETTINGS)

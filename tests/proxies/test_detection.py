@@ -16,7 +16,7 @@ from nas.datasets.augment import AugmentSettings, read_images
 from nas.detectors import PROXY
 from nas.evaluation import METRICS, evaluate
 from nas.training.input import batches
-from nas.training.loop import train
+from nas.training.loop import train_in_stages
 from nas.training.optimiser import OptimiserSettings
 from proxies import detection, outcome
 from proxies.base import Measurement
@@ -104,7 +104,7 @@ def test_the_wait_for_images_is_a_phase_of_its_own(cache: Path, monkeypatch: pyt
     monkeypatch.setattr(detection, "batches", slow_batches)
     monkeypatch.setattr(detection, "read_images", slow_read)
     monkeypatch.setattr(outcome, "build_detector", clock.delayed(outcome.build_detector, 1.0))
-    for name, delay in (("train", 100.0), ("evaluate", 20.0)):
+    for name, delay in (("train_in_stages", 100.0), ("evaluate", 20.0)):
         monkeypatch.setattr(detection, name, clock.delayed(getattr(detection, name), delay))
     seconds = tiny_proxy(cache, eval_batch_size=2).evaluate(ARCHITECTURE, seed=0).seconds
     assert seconds == {"build": 1.0, "data": 3 * 3.0 + 2 * 5.0, "train": 100.0, "evaluate": 20.0}
@@ -135,7 +135,7 @@ def test_errors_in_training_are_measurements(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(detection, "train", fail)
+    monkeypatch.setattr(detection, "train_in_stages", fail)
     result = tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
     assert result.ap is None
     assert not result.diverged
@@ -162,7 +162,7 @@ def test_a_device_that_failed_raises(cache: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*_: object) -> None:
         raise torch.AcceleratorError("unspecified launch failure")
 
-    monkeypatch.setattr(detection, "train", fail)
+    monkeypatch.setattr(detection, "train_in_stages", fail)
     with pytest.raises(torch.AcceleratorError):
         tiny_proxy(cache).evaluate(ARCHITECTURE, seed=0)
 
@@ -180,9 +180,9 @@ def test_a_rehearsal_extrapolates_from_a_few_steps_and_images(cache: Path, monke
         clock.now += 0.5 * len(indices)
         return read_images(data, indices, device)
 
-    def slow_train(network: Any, stream: Any, schedule: Any, settings: Any) -> Any:
+    def slow_train(network: Any, stream: Any, schedule: Any, settings: Any, rungs: Any) -> Any:
         clock.now += schedule.steps
-        return train(network, stream, schedule, settings)
+        return train_in_stages(network, stream, schedule, settings, rungs)
 
     def slow_evaluate(detector: Any, data: Any, indices: Any, *rest: Any, **options: Any) -> dict[str, float]:
         clock.now += 10.0 * len(indices)
@@ -194,7 +194,7 @@ def test_a_rehearsal_extrapolates_from_a_few_steps_and_images(cache: Path, monke
     for name, slow in (
         ("batches", slow_batches),
         ("read_images", slow_read),
-        ("train", slow_train),
+        ("train_in_stages", slow_train),
         ("evaluate", slow_evaluate),
     ):
         monkeypatch.setattr(detection, name, slow)
@@ -211,6 +211,58 @@ def test_a_rehearsal_extrapolates_from_a_few_steps_and_images(cache: Path, monke
 def test_the_size_of_the_cache_is_that_of_its_images(cache: Path) -> None:
     assert tiny_proxy(cache).cache_bytes() == 16 * 3 * 32 * 32
     assert max(file.stat().st_size for file in cache.rglob("images.npy")) == pytest.approx(16 * 3 * 32 * 32, abs=128)
+
+
+def same_but_for_time(measurement: Measurement) -> dict[str, Any]:
+    return replace(measurement, seconds={}, rungs={}).to_dict()
+
+
+def disturbing(detector: Any, *_: object, **__: object) -> dict[str, float]:
+    """An evaluation that draws random numbers and spoils the network that it is given."""
+    ap = float(torch.stack([parameter.detach().abs().mean() for parameter in detector.parameters()]).mean())
+    torch.randn(7)
+    for tensor in detector.state_dict().values():
+        tensor.zero_()
+    detector.eval()
+    return dict.fromkeys(METRICS, ap)
+
+
+@pytest.mark.parametrize("ema_decay", [0.9, None])
+@pytest.mark.parametrize("real", [True, False])
+def test_the_last_stage_is_what_evaluate_measures(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, ema_decay: float | None, real: bool
+) -> None:
+    """Halts disturb nothing: weights, statistics, their average, the mode, the random numbers of stochastic depth."""
+    if not real:
+        monkeypatch.setattr(detection, "evaluate", disturbing)
+    scaling, optimiser = {**TINY["scaling"], "stochastic_depth": 0.5}, {"kind": "adamw", "ema_decay": ema_decay}
+    proxy = tiny_proxy(cache, steps=13, scaling=scaling, optimiser=optimiser, statistics_images=8)
+    whole = proxy.evaluate(ARCHITECTURE, seed=1)
+    first, second, last = proxy.stages(ARCHITECTURE, 1, (3, 11))
+    assert same_but_for_time(last) == same_but_for_time(whole)
+    assert (first.budget.steps, second.budget.steps, last.budget.steps) == (3, 11, 13)
+    assert (first.rungs, last.rungs) == ({3: first.ap}, {3: first.ap, 11: second.ap})
+    assert last.rungs == second.rungs
+    assert last.seconds.keys() == whole.seconds.keys()
+    assert first.seconds["train"] < second.seconds["train"] < last.seconds["train"]
+    assert proxy.training_steps() == 13
+    assert Measurement.from_dict(json.loads(json.dumps(last.to_dict()))) == last
+    if not real:
+        assert len({first.ap, second.ap, last.ap}) == 3
+
+
+def test_a_stage_measures_the_weights_that_a_training_halted_there_would_have(cache: Path) -> None:
+    settings = {"schedule": "constant", "optimiser": {"ema_decay": 0.9}}
+    halted = next(tiny_proxy(cache, steps=13, **settings).stages(ARCHITECTURE, 1, (5,)))
+    short = tiny_proxy(cache, steps=5, **settings).evaluate(ARCHITECTURE, seed=1)
+    assert same_but_for_time(halted) == same_but_for_time(short)
+
+
+def test_a_loss_that_is_not_finite_ends_the_stages(cache: Path) -> None:
+    proxy = tiny_proxy(cache, steps=30, learning_rate=1e12, optimiser={"clip_norm": None}, schedule="constant")
+    (only,) = proxy.stages(ARCHITECTURE, 0, (20, 25))
+    assert only.diverged
+    assert (only.ap, only.rungs) == (None, {})
 
 
 def test_data_is_opened_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def given_losses(monkeypatch: pytest.MonkeyPatch, *losses: float, diverged: bool = False) -> None:
-    monkeypatch.setattr(detection, "train", lambda *_: TrainingResult(losses, diverged))
+    monkeypatch.setattr(
+        detection, "train_in_stages", lambda detector, *_: iter([(TrainingResult(losses, diverged), detector)])
+    )
 
 
 def measured(proxy: LossProxy) -> Measurement:
@@ -106,3 +108,10 @@ def test_it_is_rehearsed_by_one_whole_evaluation(cache: Path) -> None:
     assert rehearsal.measurement.error is None
     assert rehearsal.measurement.budget.steps == 12
     assert rehearsal.how == "measured by one whole evaluation"
+
+
+def test_a_score_has_stages_too(cache: Path) -> None:
+    first, last = tiny_proxy(cache, steps=6, window=2).stages(ARCHITECTURE, 0, (4,))
+    assert first.rungs == last.rungs == {4: first.value}
+    assert (first.budget.steps, last.budget.steps) == (4, 6)
+    assert last.value == measured(tiny_proxy(cache, steps=6, window=2)).value

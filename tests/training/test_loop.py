@@ -11,7 +11,7 @@ from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, reserve
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
 from nas.training.input import batches
-from nas.training.loop import mean_of_last, train
+from nas.training.loop import mean_of_last, train, train_in_stages
 from nas.training.optimiser import OptimiserSettings
 from nas.training.schedule import Schedule
 from tests.training.training_support import tiny_detector
@@ -82,3 +82,20 @@ def test_a_mask_rcnn_learns_its_masks(data: DetectionData) -> None:
 @pytest.mark.parametrize(("share", "mean"), [(0.1, 4.0), (0.5, 3.5), (1.0, 2.5), (0.0, 4.0)])
 def test_mean_of_the_last_losses(share: float, mean: float) -> None:
     assert mean_of_last([1.0, 2.0, 3.0, 4.0], share) == mean
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_a_halted_training_goes_on_as_if_it_had_not_halted(data: DetectionData, ema_decay: float | None) -> None:
+    settings, schedule = OptimiserSettings(kind="adamw", ema_decay=ema_decay), Schedule(0.01, 12)
+    whole, halted = tiny_detector(), tiny_detector()
+    losses = train(whole, stream(data), schedule, settings).losses
+    stages = train_in_stages(halted, stream(data), schedule, settings, (5, 9))
+    results, networks = zip(*stages)
+    assert [result.losses for result in results] == [losses[:5], losses[:9], losses]
+    assert networks[2] is halted
+    states = [network.state_dict() for network in (whole, *networks)]
+    assert [all(states[0][name].equal(other[name]) for name in states[0]) for other in states[1:]] == [
+        False,
+        False,
+        True,
+    ]
