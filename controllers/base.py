@@ -78,7 +78,7 @@ class Controller(ABC):
 
     @abstractmethod
     def _learn(self, proposal: Proposal, memory: Memory, reward: float | None) -> None:
-        """Take in a reward, which is a finite number, or None when the evaluation failed.
+        """Take in a reward, which is a finite number, or None when the evaluation failed or was not made to its end.
 
         Args:
             proposal: as :meth:`ask` returned it.
@@ -122,6 +122,9 @@ class Controller(ABC):
 
     def tell(self, proposal: Proposal, reward: float | None) -> None:
         """Take in the reward of an earlier proposal; None when its evaluation failed.
+
+        None too where a search stopped the training early, or left it away after a filter: such a reward is no match
+        for those of whole trainings, and a controller learns nothing from it.
 
         Raises:
             ControllerError: the proposal was not asked for or was told before, or the reward is not a finite number.

@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from nas.command_line import Config, run_command
@@ -17,7 +18,7 @@ from nas.command_line.against import baseline_of, check_against
 from nas.command_line.config import load_config, to_yaml
 from nas.command_line.estimate import print_estimate
 from nas.command_line.find_costs import find_costs
-from nas.command_line.parts import make_controller, make_space, proxy_anywhere, without_name
+from nas.command_line.parts import make_controller, make_space, prefilter_factory, proxy_anywhere, without_name
 from nas.command_line.run_folder import existing_folder, new_folder
 from nas.command_line.runners import Runner, make_runner, worker_count
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
@@ -69,11 +70,15 @@ def search(config: Config) -> None:
         run_trials, folder = make_runner(config), _folder(config)
         if config["repair"]:
             warn(*repair_record(folder))
-        proxy = proxy_anywhere(config)()
+        proxy, make_prefilter = proxy_anywhere(config)(), prefilter_factory(config)
+        prefilter = None if make_prefilter is None else make_prefilter()
         check_references(settings.references, proxy)
     config = {**config, "proxy": {**config["proxy"], **proxy.resolved()}}
+    if prefilter is not None:
+        config["prefilter"] = {**config["prefilter"], **prefilter.resolved()}
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
-        proxy.prepare()
+        for one in filter(None, (proxy, prefilter)):
+            one.prepare()
     if config["estimate"]:
         return print_estimate(config, space, proxy)
     with _open_store(config, folder, proxy, begun) as store:
@@ -83,6 +88,7 @@ def search(config: Config) -> None:
         state = Search(controller, store, settings, reward, progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
+        run_trials = partial(run_trials, make_prefilter=prefilter_factory(config))
         reason = _run(state, run_trials, proxy_anywhere(config), progress, recommend)
     run = read_run(folder)
     baseline = baseline_of(run, folder, config["against"])
@@ -104,6 +110,7 @@ def _open_store(config: Config, folder: Path, proxy: Proxy, begun: float) -> Sto
     identity = {
         **{part: without_name(config[part]) for part in ("space", "controller", "proxy")},
         **{key: config[key] for key in ("seed", "failed_reward", "reward")},
+        "prefilter": config["prefilter"] and {**without_name(config["prefilter"]), "keep": config["keep"]},
         "data": {"kind": config["data"]["kind"], "fingerprint": data},
     }
     check_against(config["against"], identity)

@@ -53,7 +53,8 @@ class Measurement:
         multiply_adds: multiply-adds of one image of ``budget.image_size``.
         seconds: wall time by phase, in which no second counts twice: ``build``, ``data`` (waiting for images, in all
             other phases), ``train``, ``statistics`` (of batch norm, estimated anew), ``evaluate``. Records of earlier
-            versions have no ``data``: it is in the others.
+            versions have no ``data``: it is in the others. The engine adds ``filter``, that of the filter before
+            training as a whole.
         budget: what was spent.
         diverged: whether training met a loss that is not finite.
         error: why there is neither AP nor score, as a sentence; None when there is one of them.

@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nas.command_line.checks import check_key, check_types
 from nas.command_line.part_files import (
+    BORROWED,
     FOLDER,
     default_choices,
     examples_of,
@@ -35,7 +36,6 @@ from nas.command_line.paths import PATHS, check_paths, literal, path_argument
 from search_spaces.errors import ConfigError, first_line, suggestion
 
 Config = dict[str, Any]
-_STORED = "given_as_settings"
 
 
 def load_config(command: str, arguments: Sequence[str], earlier: Mapping[str, Any] | None = None) -> Config:
@@ -79,9 +79,12 @@ def help_text(command: str) -> str:
     """The command's YAML file, the choices of its parts, and the settings of each part's default."""
     sections = [(FOLDER / f"{command}.yaml").read_text(encoding="utf-8").rstrip()]
     for part, default in default_choices(command).items():
+        choices = " | ".join([*part_names(part), "FILE.yaml"])
+        if default is None:
+            sections.append(f"{part}=null | {choices}   (settings as those of {BORROWED[part]}, as {part}.KEY=VALUE)")
+            continue
         text = (FOLDER / part / f"{default}.yaml").read_text(encoding="utf-8").rstrip()
         indented = "\n".join(f"  {line}" for line in text.splitlines())
-        choices = " | ".join([*part_names(part), "FILE.yaml"])
         sections.append(f"{part}={choices}   (settings of {default}, as {part}.KEY=VALUE)\n{indented}")
     if len(sections) > 1:
         sections.append(
@@ -121,7 +124,7 @@ def _gone_on_with(config: Mapping[str, Any], earlier: Mapping[str, Any], named: 
 
 
 def _names_own_file(key: str, value: str) -> bool:
-    return key in parts() and is_own_file(value.strip("'\" "))
+    return key in (*parts(), *BORROWED) and is_own_file(value.strip("'\" "))
 
 
 def _pick(part: str, override: Override | None, earlier: Mapping[str, Any] | None) -> str | None:
@@ -129,6 +132,8 @@ def _pick(part: str, override: Override | None, earlier: Mapping[str, Any] | Non
     if override is None:
         return None if earlier is None else _store(part, literal(earlier))
     choice, names = override.value(), part_names(part)
+    if choice is None and part in BORROWED:
+        return None
     if is_own_file(choice):
         return _store(part, read_own_file(part, Path(str(choice)).expanduser()))
     if choice not in names:
@@ -136,12 +141,18 @@ def _pick(part: str, override: Override | None, earlier: Mapping[str, Any] | Non
             f"unknown {part} {choice!r}{suggestion(choice, names)}; there are: {', '.join(names)}, "
             f"or give a file of your own: {part}=FILE.yaml."
         )
-    return f"{part}={choice}"
+    return f"{_group(part)}={choice}"
 
 
 def _store(part: str, settings: Mapping[str, Any]) -> str:
-    ConfigStore.instance().store(group=part, name=_STORED, node=OmegaConf.create(dict(settings)))
-    return f"{part}={_STORED}"
+    name = f"given_as_{part}"
+    ConfigStore.instance().store(group=BORROWED.get(part, part), name=name, node=OmegaConf.create(dict(settings)))
+    return f"{_group(part)}={name}"
+
+
+def _group(part: str) -> str:
+    """What Hydra calls the choice of a part."""
+    return f"{BORROWED[part]}@{part}" if part in BORROWED else part
 
 
 def _compose(command: str, overrides: list[str]) -> Config:
@@ -156,8 +167,10 @@ def _compose(command: str, overrides: list[str]) -> Config:
     return {str(key): value for key, value in config.items()}
 
 
-def _examples(part: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Examples of the types of a part's settings."""
+def _examples(part: str, settings: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Examples of the types of a part's settings; None for a part that is null."""
+    if settings is None:
+        return None
     kind = settings.get("kind")
     return examples_of(part, kind) if kind in kinds_of(part) else settings
 

@@ -1,9 +1,9 @@
 """Files of the parts of a configuration: those of ``nas/conf``, and a user's own.
 
-A part (space, controller, proxy, data, runner) is a YAML file of settings. ``kind`` says what is built, ``name`` what
-it is called. A user's own file may leave settings out: they keep the values of the kind's defaults, which are in the
-shipped file that :func:`defaults_of` gives. A shipped file may begin with another one of its part, in Hydra's way:
-``defaults: [zero_cost, _self_]``, and give what differs.
+A part (space, controller, proxy, data, runner, prefilter) is a YAML file of settings. ``kind`` says what is built,
+``name`` what it is called. A user's own file may leave settings out: they keep the values of the kind's defaults, which
+are in the shipped file that :func:`defaults_of` gives. A shipped file may begin with another one of its part,
+in Hydra's way: ``defaults: [zero_cost, _self_]``, and give what differs.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from search_spaces.settings import as_yaml
 FOLDER = Path(__file__).parents[1] / "conf"
 ENDINGS = (".yaml", ".yml")
 Settings = dict[str, Any]
+BORROWED: Mapping[str, str] = {"prefilter": "proxy"}
+"""Part that may be null -> the part whose files it takes."""
 
 
 def commands() -> list[str]:
@@ -41,7 +43,7 @@ def parts() -> list[str]:
 
 def part_names(part: str) -> list[str]:
     """The shipped choices of a part, for example the controllers."""
-    return sorted(path.stem for path in (FOLDER / part).glob("*.yaml"))
+    return sorted(path.stem for path in (FOLDER / BORROWED.get(part, part)).glob("*.yaml"))
 
 
 def kinds_of(part: str) -> list[str]:
@@ -49,10 +51,11 @@ def kinds_of(part: str) -> list[str]:
     return sorted({shipped(part, name)["kind"] for name in part_names(part)})
 
 
-def default_choices(command: str) -> dict[str, str]:
-    """Part -> the shipped choice that a command makes when it is given none, in the order of its file."""
+def default_choices(command: str) -> dict[str, str | None]:
+    """Part -> the shipped choice that a command makes when it is given none (None for null), as its file has them."""
     entries = read_yaml(FOLDER / f"{command}.yaml", f"settings of {command}").get("defaults", [])
-    return {part: name for entry in entries if isinstance(entry, dict) for part, name in entry.items()}
+    pairs = (pair for entry in entries if isinstance(entry, dict) for pair in entry.items())
+    return {part.rpartition("@")[2]: name for part, name in pairs}
 
 
 def defaults_of(part: str, kind: str) -> Settings:
@@ -62,7 +65,7 @@ def defaults_of(part: str, kind: str) -> Settings:
     kind's name, else in the first one.
     """
     names = [name for name in part_names(part) if shipped(part, name)["kind"] == kind]
-    chosen = {default_choices(command).get(part) for command in commands()}
+    chosen = {default_choices(command).get(BORROWED.get(part, part)) for command in commands()}
     first = min(names, key=lambda name: (name not in chosen, name != kind, name))
     return copy.deepcopy(shipped(part, first))
 
@@ -137,7 +140,7 @@ def _as_written(path: Path) -> Settings:
 @cache
 def shipped(part: str, name: str) -> Settings:
     """A shipped file, with the settings of the file that it begins with; not to be changed."""
-    settings = read_yaml(FOLDER / part / f"{name}.yaml", f"{part} {name}")
+    settings = read_yaml(FOLDER / BORROWED.get(part, part) / f"{name}.yaml", f"{part} {name}")
     begun = [shipped(part, other) for other in settings.pop("defaults", []) if other != "_self_"]
     merged = OmegaConf.to_container(OmegaConf.merge(*begun, settings), resolve=False)
     assert isinstance(merged, dict)

@@ -20,6 +20,7 @@ from nas.datasets.dataset import DetectionData
 from nas.datasets.registry import open_data
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
+from search_spaces.errors import ConfigError
 from search_spaces.kinds import find
 
 
@@ -64,6 +65,16 @@ def proxy_anywhere(config: Config) -> Callable[[], Proxy]:
     return proxy_factory({**config, "data": {**config["data"], **absolute}})
 
 
+def prefilter_factory(config: Config) -> Callable[[], Proxy] | None:
+    """What makes the filter of a configuration with ``prefilter``, as :func:`proxy_anywhere`; None for null.
+
+    The sentences of its errors begin with ``prefilter``.
+    """
+    if config["prefilter"] is None:
+        return None
+    return partial(_make_prefilter, proxy_anywhere({**config, "proxy": config["prefilter"]}))
+
+
 def make_data(config: Config, image_size: int) -> DetectionData:
     """The data set of a configuration with ``data``, with images of ``image_size`` pixels a side.
 
@@ -78,6 +89,13 @@ def make_data(config: Config, image_size: int) -> DetectionData:
 def without_name(settings: Mapping[str, Any]) -> Config:
     """The settings of a part without its name, which is a label: kind and settings say what the part is."""
     return {key: value for key, value in settings.items() if key != "name"}
+
+
+def _make_prefilter(make_proxy: Callable[[], Proxy]) -> Proxy:
+    try:
+        return make_proxy()
+    except ConfigError as error:
+        raise ConfigError(f"prefilter: {error}") from None
 
 
 def _data_settings(config: Config) -> tuple[Config, Any]:

@@ -8,15 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nas.command_line.config import Config
-from nas.engine.loop import MakeProxy, run_serial
-from nas.engine.search import Search
+from nas.engine.loop import run_serial
 from search_spaces.kinds import Kind, check_settings, find
-from search_spaces.settings import integer
+from search_spaces.settings import SettingError, boolean, integer
 
 if TYPE_CHECKING:
     from nas.engine.ray import RaySettings
 
-Runner = Callable[[Search, MakeProxy], None]
+Runner = Callable[..., None]
+"""Called with the search, what makes the proxy and, as ``make_prefilter``, what makes the filter before it or None."""
 
 RUNNERS: Mapping[str, Kind] = {
     "ray": Kind("nas.engine.ray:RaySettings", "nas.command_line.runners:ray_runner"),
@@ -31,15 +31,20 @@ class SerialSettings:
 
     Attributes:
         threads: threads that PyTorch computes with in this process.
+        asha: whether trials are stopped early, which this runner cannot do: must be false.
 
     Raises:
-        ConfigError: it is no integer, or fewer than one.
+        ConfigError: a setting has the wrong type or is out of range.
     """
 
     threads: int = 1
+    asha: bool = False
 
     def __post_init__(self) -> None:
         integer("threads", self.threads, 1)
+        boolean("asha", self.asha)
+        if self.asha:
+            raise SettingError("asha", "is true, and only Ray Tune stops trials early; give runner=ray beside it.")
 
 
 def make_runner(config: Config) -> Runner:

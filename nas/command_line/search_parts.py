@@ -21,7 +21,8 @@ def search_settings(config: Config) -> SearchSettings:
     Raises:
         ConfigError: a value has the wrong type or is out of range, or a reference is not known.
     """
-    values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates")}
+    values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates", "keep")}
+    values["prefilter"] = config["prefilter"] and config["prefilter"]["name"]
     finalists = build_settings(FinalistSettings, config["finalists"], "finalists")
     references = tuple(map(_reference, config["references"]))
     retries = config["runner"].get("retries", 0)

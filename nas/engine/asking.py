@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from controllers.base import Controller, Proposal
+from nas.engine.answers import told
 from nas.engine.events import Event, Finished, Proposed
+from nas.engine.prefilter import Prefilter
 from nas.engine.proposals import Refuse, ask_again, new_event
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
@@ -24,13 +26,15 @@ class Asking:
         controller: Controller,
         settings: SearchSettings,
         history: History,
+        prefilter: Prefilter,
         refuse: Refuse,
         emit: Callable[[Event], None],
     ) -> None:
-        """``emit`` takes each event into the history and has it written."""
+        """``prefilter`` is kept informed; ``emit`` takes each event into the history and has it written."""
         self._controller = controller
         self._settings = settings
         self._history = history
+        self._prefilter = prefilter
         self._refuse = refuse
         self._emit = emit
         self._open: dict[int, Proposal] = {}  # proposals without an answer, in the order in which they were made
@@ -57,7 +61,7 @@ class Asking:
     def propose_new(self) -> int | None:
         """Ask until an unknown architecture comes; the number of its proposal, or None when a bound is met first."""
         settings = self._settings
-        while len(self._originals) < settings.samples and self._nothing_new < settings.max_duplicates:
+        while self._samples < settings.samples and self._in_vain < settings.max_duplicates:
             try:
                 proposal = self._controller.ask()
             except SpaceExhausted as error:
@@ -94,7 +98,7 @@ class Asking:
 
     def why_over(self) -> str | None:
         """Why nothing more is asked for when no trial is running, as a sentence; None while more may come."""
-        if len(self._originals) >= self._settings.samples:
+        if self._samples >= self._settings.samples:
             return f"all {self._settings.samples} samples were evaluated."
         if self._exhausted is not None:
             return f"the controller has nothing new to propose: {self._exhausted}"
@@ -103,7 +107,17 @@ class Asking:
                 f"the last {self._nothing_new} proposals were all known architectures or infeasible (max_duplicates is "
                 f"{self._settings.max_duplicates}); the controller has converged or the space is used up."
             )
-        return None
+        return self._prefilter.stop_reason(self._settings.max_duplicates)
+
+    @property
+    def _samples(self) -> int:
+        """Architectures that are evaluated or will be, as far as is known; the filter may turn some of them down."""
+        return len(self._originals) - self._prefilter.turned_down
+
+    @property
+    def _in_vain(self) -> int:
+        """How long nothing was trained: proposals in a row that were known, or that the filter turned down."""
+        return max(self._nothing_new, self._prefilter.in_a_row)
 
     def _needs_evaluation(self, number: int) -> bool:
         """Whether an open proposal is the first of its architecture, which may be trained."""
@@ -117,7 +131,7 @@ class Asking:
             original = self._history.trials[self._originals[record.fingerprint]]
             if original.state is TrialState.RUNNING:
                 return None
-            state, reward, error = TrialState.DUPLICATE, original.reward, original.error
+            state, reward, error = TrialState.DUPLICATE, told(original), original.error
         return Finished(record.number, state, reward, None, error, record.started, time.time(), attempts=0)
 
     def _take_proposal(self, event: Proposed, proposal: Proposal) -> None:
@@ -128,6 +142,7 @@ class Asking:
             self._originals[event.fingerprint] = event.number
 
     def _tell(self, event: Finished) -> None:
-        self._controller.tell(self._open.pop(event.number), event.reward)
+        self._controller.tell(self._open.pop(event.number), told(event))
+        self._prefilter.take(event)
         if event.attempts:
             self._nothing_new = 0

@@ -4,8 +4,9 @@ A session has its wall time times its workers to account for. A worker's timelin
 the session's last result. The trials and checks on it lie between the moments at which they were begun and recorded,
 and within each the proxy measured its phases. These rules say what each stretch is:
 
-- ``training``, ``evaluation``, ``data``: the phases ``train``, ``evaluate`` with ``statistics``, and ``data`` of a
-  measurement. Records of earlier versions have no ``data``: there the wait for images lies in the other two.
+- ``training``, ``evaluation``, ``data``: the phases ``train``, ``evaluate`` with ``statistics`` and ``filter``, and
+  ``data`` of a measurement. Records of earlier versions have no ``data``: there the wait for images lies in the
+  other two.
 - ``engine``: what keeps a worker from them: the time until its first trial, the rest of a trial (building the detector,
   passing on and recording the result), the gaps between its trials, trials that lost their worker, and the tail of a
   session that was cut off or is under way, where what was begun has no result.
@@ -21,10 +22,16 @@ from dataclasses import dataclass
 
 from nas.engine.check import CheckRecord
 from nas.engine.record import Run
-from nas.engine.trial import TrialRecord, TrialState
+from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 
 PARTS = ("training", "evaluation", "data", "engine", "idle")
-PART_OF_PHASE = {"train": "training", "statistics": "evaluation", "evaluate": "evaluation", "data": "data"}
+PART_OF_PHASE = {
+    "filter": "evaluation",
+    "train": "training",
+    "statistics": "evaluation",
+    "evaluate": "evaluation",
+    "data": "data",
+}
 """Phase of a measurement -> its part of the ledger; all others are ``engine``."""
 
 
@@ -156,5 +163,5 @@ def _ended_by_itself(run: Run, index: int) -> bool:
     if index == len(run.sessions) - 1:
         return not any(trial.state is TrialState.RUNNING for trial in run.trials)
     wanted = run.sessions[index].config.get("samples")
-    evaluated = sum(trial.attempts > 0 and trial.session <= index for trial in run.trials)
+    evaluated = sum(trial.state in EVALUATED and trial.session <= index for trial in run.trials)
     return wanted is not None and evaluated >= wanted

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from nas.engine.search import Search
-from proxies.base import Measurement, Proxy
-from search_spaces.architecture import Architecture
+from nas.engine.stages import Work, stages
+from proxies.base import Proxy
 from search_spaces.errors import first_line
 
 MakeProxy = Callable[[], Proxy]
 """Builds the proxy in the process that evaluates; picklable."""
 
 
-def run_serial(search: Search, make_proxy: MakeProxy) -> None:
+def run_serial(search: Search, make_proxy: MakeProxy, make_prefilter: MakeProxy | None = None) -> None:
     """Evaluate trials and checks until the search has none left; :attr:`Search.stop_reason` then says why.
 
     An exception that the proxy raises costs the trial one attempt, and the proxy is built anew.
@@ -25,31 +22,22 @@ def run_serial(search: Search, make_proxy: MakeProxy) -> None:
     Args:
         search: hands them out and takes in the results.
         make_proxy: called when the first trial comes, and after an exception.
+        make_prefilter: builds what scores an architecture before it is trained, likewise; None for no filter.
 
     Raises:
         RecordError: the record cannot be written.
     """
-    proxy: Proxy | None = None
+    built: tuple[Proxy, Proxy | None] | None = None
     while (trial := search.next_trial()) is not None:
-        proxy = proxy or make_proxy()
+        built = built or (make_proxy(), None if make_prefilter is None else make_prefilter())
         started = time.time()
         try:
-            measurement = measure(proxy, trial.architecture, trial.seed, trial.longer)
+            *_, measurement = stages(Work.of(trial), *built)
         except Exception as error:
-            proxy = None
+            built = None
             search.fail(trial, describe(error))
         else:
             search.finish(trial, measurement, started)
-
-
-def measure(proxy: Proxy, architecture: Architecture, seed: int, longer: float = 1.0) -> Measurement:
-    """The measurement of the proxy, with this process as its worker (``host:process id``).
-
-    Args:
-        longer: how many times as long as the proxy's the training is. Such a proxy shares all that is costly to open.
-    """
-    measurement = proxy.longer(longer).evaluate(architecture, seed)
-    return replace(measurement, worker=f"{socket.gethostname()}:{os.getpid()}")
 
 
 def describe(error: BaseException) -> str:

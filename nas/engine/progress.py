@@ -15,7 +15,7 @@ from nas.engine.check import CheckRecord
 from nas.engine.finalists import planned, training_left
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
-from nas.engine.trial import TrialRecord, TrialState
+from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 from nas.words import duration, number, rewrite_line
 
 WINDOW = 10
@@ -41,7 +41,7 @@ def progress_text(
         session_started, now: in Unix seconds.
     """
     states = Counter(trial.state for trial in trials)
-    evaluated = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.FAILED)]
+    evaluated = [trial for trial in trials if trial.state in EVALUATED]
     parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_value_parts(evaluated)]
     fresh = float(sum(trial.session == session for trial in evaluated))
     fresh += sum(done.check.longer for done in checks if done.session == session)
@@ -51,6 +51,8 @@ def progress_text(
         if left := training_left(settings, len(evaluated), checks):
             parts.append(f"{duration(seconds_each * left)} left")
     for state, word in (
+        (TrialState.STOPPED, "stopped early"),
+        (TrialState.FILTERED, "filtered out"),
         (TrialState.DUPLICATE, "known before"),
         (TrialState.FAILED, "failed"),
         (TrialState.INFEASIBLE, "infeasible"),
@@ -68,7 +70,7 @@ def _check_part(settings: SearchSettings, checks: Sequence[CheckRecord]) -> list
 
 def _value_parts(evaluated: Sequence[TrialRecord]) -> list[str]:
     in_order = sorted(evaluated, key=lambda trial: trial.finished or 0.0)
-    measured = [trial.measurement for trial in in_order if trial.measurement is not None]
+    measured = [trial.measurement for trial in in_order if trial.measurement and trial.state is TrialState.COMPLETE]
     values = [measurement.value for measurement in measured if measurement.value is not None]
     if not values:
         return []

@@ -6,18 +6,19 @@ in what was written: it asks the controller again at each proposal and tells it 
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from controllers.base import Controller
+from nas.engine.answers import Verdict, judge
 from nas.engine.asking import Asking
 from nas.engine.check import Check, Checked
 from nas.engine.checking import Checking
 from nas.engine.costs import Costed
 from nas.engine.events import Event, Finished
+from nas.engine.prefilter import Prefilter
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
 from nas.engine.store import RECORD_NAME, Store
@@ -70,7 +71,8 @@ class Search:
         self._on_change = on_change
         self._in_flight: set[int] = set()
         self._unwritten: list[Event] = []
-        self._asking = Asking(controller, settings, self.history, reward.refuse, self._emit)
+        self._prefilter = Prefilter(settings.keep)
+        self._asking = Asking(controller, settings, self.history, self._prefilter, reward.refuse, self._emit)
         self._checking = Checking(settings, self.history)
         self._asking.replay(store.events, store.folder / RECORD_NAME)
         self._asking.answer_known()
@@ -117,12 +119,24 @@ class Search:
         Raises:
             RecordError: the record cannot be written.
         """
-        missing = "the proxy reported no AP and no score." if measurement.value is None else None
-        error = measurement.error or missing
-        reward = None if error else self._reward(measurement, trial.architecture)
-        if error is None and (reward is None or not math.isfinite(reward)):
-            error = f"the reward is {reward}; it must be a finite number."
-        self._close(trial, None if error else reward, measurement, error, started)
+        self._close(trial, judge(trial, measurement, self._reward, self.settings), measurement, started)
+
+    def stop(self, trial: Trial, measurement: Measurement, reason: str, started: float | None = None) -> None:
+        """Record that a trial was trained less than the others; the controller is told None and learns nothing.
+
+        Args:
+            trial: as handed out.
+            measurement: what the proxy measured at the step where it was stopped.
+            reason: why it was stopped, as a sentence.
+            started: as in :meth:`finish`.
+
+        Raises:
+            RecordError: the record cannot be written.
+        """
+        verdict = judge(trial, measurement, self._reward, self.settings)
+        if verdict.state is TrialState.COMPLETE:
+            verdict = Verdict(TrialState.STOPPED, verdict.reward, reason)
+        self._close(trial, verdict, measurement, started)
 
     def fail(self, trial: Trial | Check, reason: str) -> None:
         """An evaluation lost its worker: it is handed out again, or is a failure when ``retries`` are used up.
@@ -131,7 +145,7 @@ class Search:
             RecordError: the record cannot be written.
         """
         if trial.attempt > self.settings.retries:
-            self._close(trial, None, None, reason, None)
+            self._close(trial, Verdict(TrialState.FAILED, error=reason), None, None)
         elif isinstance(trial, Check):
             self._checking.again(trial)
         else:
@@ -139,31 +153,18 @@ class Search:
             self._waiting.append(replace(trial, attempt=trial.attempt + 1))
 
     def _close(
-        self,
-        trial: Trial | Check,
-        reward: float | None,
-        measurement: Measurement | None,
-        error: str | None,
-        started: float | None,
+        self, trial: Trial | Check, verdict: Verdict, measurement: Measurement | None, started: float | None
     ) -> None:
-        """Record what was evaluated; without a reward it is a failure."""
+        """Record what was evaluated."""
         if isinstance(trial, Check):
-            self._close_check(Checked(trial, reward, measurement, error, started or time.time(), time.time()))
+            self._emit(Checked(trial, verdict.reward, measurement, verdict.error, started or time.time(), time.time()))
+            self._checking.closed(trial)
         else:
-            self._close_trial(trial, reward, measurement, error, started)
+            self._close_trial(trial, verdict, measurement, started)
         self._write()
 
-    def _close_check(self, event: Checked) -> None:
-        self._emit(event)
-        self._checking.closed(event.check)
-
     def _close_trial(
-        self,
-        trial: Trial,
-        reward: float | None,
-        measurement: Measurement | None,
-        error: str | None,
-        started: float | None,
+        self, trial: Trial, verdict: Verdict, measurement: Measurement | None, started: float | None
     ) -> None:
         """Answer a trial, and the proposals that waited for it."""
         if not self._asking.is_open(trial.number):
@@ -171,10 +172,10 @@ class Search:
         self._asking.answer(
             Finished(
                 number=trial.number,
-                state=TrialState.FAILED if reward is None else TrialState.COMPLETE,
-                reward=self.settings.failed_reward if reward is None else float(reward),
+                state=verdict.state,
+                reward=self.settings.failed_reward if verdict.state is TrialState.FAILED else verdict.reward,
                 measurement=measurement,
-                error=error,
+                error=verdict.error,
                 started=self.history.trials[trial.number].started if started is None else started,
                 finished=time.time(),
                 attempts=trial.attempt,
@@ -193,7 +194,7 @@ class Search:
                 return None
             trial = self._trial(number)
         self._in_flight.add(trial.number)
-        return trial
+        return self._prefilter.hand_out(trial)
 
     def add_costs(self, events: Sequence[Costed]) -> None:
         """Record what detectors cost.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import NoneType
 
 from nas.engine.check import Reference
-from search_spaces.settings import SettingError, at_least, integer, not_above, of_type
+from search_spaces.settings import SettingError, at_least, integer, not_above, of_type, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,19 @@ class SearchSettings:
     """How long a search goes on and what it does when things go wrong.
 
     Attributes:
-        samples: how many architectures to evaluate; failed ones count, known ones do not.
+        samples: how many architectures to evaluate; failed and stopped ones count, known and filtered ones do not.
         seed: the seed of every trial derives from this one and the number of the trial.
         retries: how often a trial that lost its worker is tried again.
         failed_reward: what the controller is told for a trial without a result; None leaves it to the controller.
-        max_duplicates: the search ends when this many proposals in a row brought nothing new.
+        max_duplicates: the search ends when this many proposals in a row brought nothing new, or when the filter has
+            turned down this many architectures in a row.
         references: known architectures that are measured beside the trials.
         finalists: how the end of the search chooses and measures its winner.
+        prefilter: what the filter before training is called; None for no filter.
+        keep: the share of architectures that it lets through, above 0 and at most 1; None without a filter.
 
     Raises:
-        ConfigError: a setting has the wrong type or is out of range.
+        ConfigError: a setting has the wrong type or is out of range, or of ``prefilter`` and ``keep`` one is missing.
     """
 
     samples: int
@@ -65,6 +68,8 @@ class SearchSettings:
     max_duplicates: int = 1000
     references: tuple[Reference, ...] = ()
     finalists: FinalistSettings = NO_FINALISTS
+    prefilter: str | None = None
+    keep: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("samples", 1), ("seed", 0), ("retries", 0), ("max_duplicates", 1)):
@@ -72,6 +77,12 @@ class SearchSettings:
         of_type("failed_reward", self.failed_reward, float, NoneType)
         if self.finalists.count is not None:
             not_above("finalists.count", self.finalists.count, "samples", self.samples)
+        if self.keep is not None:
+            within("keep", self.keep, 0, 1, "(]")
+            if self.prefilter is None:
+                raise SettingError("keep", f"is {self.keep} and prefilter is null; give prefilter=PROXY beside it.")
+        elif self.prefilter is not None:
+            raise SettingError("keep", "is null; beside a prefilter it must be the share that is trained, e.g. 0.3.")
         seen: dict[str, str] = {}
         for one in self.references:
             if same := seen.get(one.architecture.fingerprint):

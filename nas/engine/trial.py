@@ -29,6 +29,10 @@ class TrialState(StrEnum):
     """The decisions give no valid architecture, or one that costs more than is allowed; nothing was evaluated."""
     DUPLICATE = auto()
     """The architecture was known; answered from the record and not evaluated again."""
+    STOPPED = auto()
+    """Trained less than the others, since others were better at the same step; its reward is of lower fidelity."""
+    FILTERED = auto()
+    """Not trained: its score in the filter before training was not among the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Trial:
         architecture: what is evaluated.
         seed: seed of the evaluation.
         attempt: 1, or more when earlier attempts of this session lost their worker.
+        threshold: the score in the filter before training from which on it is trained; None trains it in any case.
+        among: how many scores that compares, its own included; 0 without a filter.
     """
 
     number: int
@@ -48,6 +54,8 @@ class Trial:
     architecture: Architecture
     seed: int
     attempt: int = 1
+    threshold: float | None = None
+    among: int = 0
 
     @property
     def longer(self) -> float:
@@ -70,9 +78,10 @@ class TrialRecord:
         session: index of the session that answered it, or that proposed it while it is running.
         started: when a worker began it (until it is answered: when it was proposed), in Unix seconds.
         finished: when its answer was recorded, in Unix seconds; None while it is running.
-        reward: what the controller was told; None for no reward.
+        reward: what the controller was told; None for no reward. That of a STOPPED trial is of lower fidelity: the
+            controller was told None.
         measurement: what the proxy measured; None for trials that were not evaluated or lost their worker.
-        error: why there is no result, as a sentence.
+        error: why there is no result, or none of a whole evaluation, as a sentence.
         attempts: how often it was begun, retries included; 0 for trials that are running or were not evaluated.
         controller_metrics: the metrics of the controller after it was told, where that changed them; else empty.
 
@@ -116,9 +125,13 @@ _GIVEN: dict[TrialState, dict[str, bool]] = {
     TrialState.FAILED: {"architecture": True, "error": True, "finished": True},
     TrialState.INFEASIBLE: {"measurement": False, "error": True, "finished": True},
     TrialState.DUPLICATE: {"architecture": True, "measurement": False, "finished": True},
+    TrialState.STOPPED: {"architecture": True, "reward": True, "measurement": True, "error": True, "finished": True},
+    TrialState.FILTERED: {"architecture": True, "reward": False, "measurement": True, "error": True, "finished": True},
 }
 """State -> which fields must be given (True) and which must not (False); the others may be."""
-_EVALUATED = (TrialState.COMPLETE, TrialState.FAILED)
+EVALUATED = (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FAILED)
+"""States of the trials that count as samples: a proxy has evaluated the architecture, to its end or not."""
+_BEGUN = (*EVALUATED, TrialState.FILTERED)
 
 
 def _check_values(record: TrialRecord) -> None:
@@ -136,8 +149,8 @@ def _contradictions(record: TrialRecord) -> Iterator[str]:
             yield f"is {record.state}, so {name!r} must {must}; it is {found}."
     if bool(record.fingerprint) is (record.architecture is None):
         yield f"has fingerprint {record.fingerprint!r}; it must be empty without an architecture, and only then."
-    if (record.attempts > 0) is not (record.state in _EVALUATED):
-        must = "1 or more" if record.state in _EVALUATED else "0"
+    if (record.attempts > 0) is not (record.state in _BEGUN):
+        must = "1 or more" if record.state in _BEGUN else "0"
         yield f"is {record.state} and has attempts {record.attempts}; it must be {must}."
     if record.controller_metrics and record.state is TrialState.RUNNING:
         yield "is running, so it can have no controller_metrics yet."

@@ -9,8 +9,8 @@ from nas.engine.check import CheckRecord
 from nas.engine.record import Run
 from nas.engine.trial import TrialRecord
 
-BUSY_PHASES = ("data", "train", "statistics", "evaluate")
-"""Training and evaluation with their reading, which records of earlier versions do not tell apart."""
+BUSY_PHASES = ("filter", "data", "train", "statistics", "evaluate")
+"""The filter, training and evaluation with their reading, which records of earlier versions do not tell apart."""
 
 
 def busy_share(run: Run) -> float | None:

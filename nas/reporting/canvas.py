@@ -58,14 +58,14 @@ def count_on_x(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
 
 
-def dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], label: str) -> None:
+def dots(axes: Axes, xs: Sequence[float], ys: Sequence[float], label: str, color: str = SAMPLE) -> None:
     """Dots that get smaller as their number grows; a great many become one bitmap, which keeps an SVG small."""
     size = float(np.clip(4000 / max(len(xs), 1), 6, 34))
     axes.scatter(
         xs,
         ys,
         s=size,
-        color=SAMPLE,
+        color=color,
         alpha=0.65 if len(xs) < 300 else 0.35,
         linewidths=0,
         zorder=2,

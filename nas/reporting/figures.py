@@ -32,6 +32,7 @@ from nas.reporting.summary import (
     pareto_front,
     running_mean,
     samples,
+    stopped,
     window_size,
 )
 from nas.words import one_line
@@ -50,7 +51,10 @@ PANEL_HEIGHT = 2.3  # inches
 
 @plain_style()
 def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """The reward curve: a dot for every sample, running mean, best so far, references; failed trials at the bottom."""
+    """The reward curve: a dot for every sample, running mean, best so far, references; failed trials at the bottom.
+
+    Trials that were stopped early have a grey dot.
+    """
     figure, axes = canvas(theme, "trial", "reward")
     measured = samples(run)
     failed = [trial.number for trial in run.trials if trial.state in FAILURES]
@@ -79,9 +83,11 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
             label=f"best so far ({best[-1]:.3f})",
         )
         _draw_references(axes, run, theme)
+    if early := stopped(run):
+        dots(axes, [number for number, _ in early], [reward for _, reward in early], "stopped early", theme.quiet)
     if failed:
         _mark_failures(axes, failed, theme)
-    if not measured and not failed:
+    if not measured and not failed and not early:
         say_empty(axes, theme, "no trial has finished yet")
     finish(figure, axes, path, theme)
 

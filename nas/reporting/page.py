@@ -20,22 +20,25 @@ from nas.reporting.figures import draw_metrics, draw_rewards, draw_seconds
 from nas.reporting.ledger import ledger_html
 from nas.reporting.markup import details, figure, note, row, section, table
 from nas.reporting.outcome import fronts, outcome
-from nas.reporting.sentences import limits, metrics_sentences, state_sentence
+from nas.reporting.sentences import limits, metrics_sentences, state_sentence, what_is_not_a_sample
 from nas.reporting.style import STYLE
 from nas.reporting.summary import Sample, Summary, metric_series, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
-from nas.words import duration, moment, number, plural, printable, short_count
+from nas.words import duration, moment, number, printable, short_count
 from search_spaces.architecture import Architecture
 from search_spaces.drawing import draw
 
 TOP = 10
-STATES = (
-    TrialState.COMPLETE,
-    TrialState.FAILED,
-    TrialState.INFEASIBLE,
-    TrialState.DUPLICATE,
-    TrialState.RUNNING,
-)
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.STOPPED: "stopped early",
+    TrialState.FILTERED: "filtered out",
+    TrialState.FAILED: "failed",
+    TrialState.INFEASIBLE: "infeasible",
+    TrialState.DUPLICATE: "duplicate",
+    TrialState.RUNNING: "running",
+}
+"""State -> what the page calls it, in order."""
 
 
 def write_report(run: Run, folder: str | Path, baseline: Baseline | None = None) -> Path:
@@ -103,7 +106,7 @@ def _numbers(summary: Summary) -> str:
     facts.append(("mean reward", number(summary.mean_reward)))
     if summary.counts[TrialState.COMPLETE] > summary.recent:
         facts.append((f"mean of the last {summary.recent}", number(summary.recent_mean)))
-    facts += [(state.value, f"{summary.counts[state]:,}") for state in STATES if summary.counts[state]]
+    facts += [(word, f"{summary.counts[state]:,}") for state, word in STATES.items() if summary.counts[state]]
     if summary.wall_seconds > 0:
         facts.append(("wall time", duration(summary.wall_seconds)))
     if summary.trials_per_hour is not None:
@@ -121,9 +124,8 @@ def _warnings(run: Run) -> str:
 def _rewards(run: Run, summary: Summary) -> str:
     if not summary.evaluated:
         return ""
-    known = summary.counts[TrialState.DUPLICATE]
-    text = f"{plural(known, 'proposal')} met a known architecture; nothing new was measured, so no dot is drawn."
-    return section("Rewards", figure(lambda path, theme: draw_rewards(run, path, theme), text if known else ""))
+    text = what_is_not_a_sample(summary)
+    return section("Rewards", figure(lambda path, theme: draw_rewards(run, path, theme), text))
 
 
 def _against_random(run: Run, summary: Summary, baseline: Baseline | None) -> str:

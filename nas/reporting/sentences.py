@@ -38,6 +38,26 @@ def state_sentence(summary: Summary) -> str:
     return f"The search is not finished: {done} evaluated; resume=true goes on with it."
 
 
+def what_is_not_a_sample(summary: Summary) -> str:
+    """What the figure of the rewards shows fainter, or not at all, and why; empty where it shows everything."""
+    known, filtered, stopped = (
+        summary.counts[state] for state in (TrialState.DUPLICATE, TrialState.FILTERED, TrialState.STOPPED)
+    )
+    sentences = []
+    if stopped:
+        sentences.append(
+            f"{plural(stopped, 'trial')} stopped early, at a step where others were better: the reward is of lower "
+            "fidelity, drawn in grey, in no mean, and told to no controller."
+        )
+    if filtered:
+        sentences.append(f"{plural(filtered, 'architecture')} filtered out before training, so no dot is drawn.")
+    if known:
+        sentences.append(
+            f"{plural(known, 'proposal')} met a known architecture; nothing new was measured, so no dot is drawn."
+        )
+    return " ".join(sentences)
+
+
 def limits(summary: Summary, chosen: bool = False) -> list[str]:
     """What the numbers can and cannot show, judged by the number of samples and the size of the proxy task.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nas.engine.check import CheckRecord
 from nas.engine.record import Run
-from nas.engine.trial import TrialRecord, TrialState
+from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
 from search_spaces.architecture import Architecture
 from search_spaces.errors import first_line
@@ -47,7 +47,7 @@ class Summary:
         recent_mean: over the last ``recent`` samples.
         recent: the window of :func:`window_size`.
         wall_seconds: from the beginning of each session to its last result; pauses between sessions are left out.
-        trials_per_hour: evaluated trials (complete or failed) per hour of that.
+        trials_per_hour: evaluated trials (complete, stopped or failed) per hour of that.
         busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
         seconds_by_phase: compute of all measured trials and checks.
         failures: (reason, count), the most frequent first.
@@ -67,8 +67,8 @@ class Summary:
 
     @property
     def evaluated(self) -> int:
-        """Architectures that a proxy evaluated, with a result or without; duplicates and infeasible ones were not."""
-        return self.counts[TrialState.COMPLETE] + self.counts[TrialState.FAILED]
+        """Architectures that a proxy evaluated, to the end or not, with a result or without: the search's samples."""
+        return _evaluated(self.counts)
 
     @property
     def state(self) -> str:
@@ -88,8 +88,7 @@ def summarise(run: Run) -> Summary:
     tried = Counter(trial.state for trial in run.trials)
     counts = {state: tried[state] for state in TrialState}
     wall = wall_seconds(run)
-    evaluated = counts[TrialState.COMPLETE] + counts[TrialState.FAILED]
-    trained = evaluated + sum(done.check.longer for done in run.checks)
+    trained = _evaluated(counts) + sum(done.check.longer for done in run.checks)
     wanted = run.sessions[-1].config.get("samples") if run.sessions else None
     return Summary(
         counts=counts,
@@ -113,6 +112,12 @@ def samples(run: Run) -> list[Sample]:
         for trial in run.trials
         if trial.state is TrialState.COMPLETE and trial.architecture is not None and trial.reward is not None
     ]
+
+
+def stopped(run: Run) -> list[tuple[int, float]]:
+    """Numbers of the trials that were stopped early, with rewards of lower fidelity: no samples, and never best."""
+    found = (trial for trial in run.trials if trial.state is TrialState.STOPPED)
+    return [(trial.number, trial.reward) for trial in found if trial.reward is not None]
 
 
 def rank(measured: Sequence[Sample]) -> list[Sample]:
@@ -196,6 +201,10 @@ def failure_reasons(trials: Sequence[TrialRecord]) -> tuple[tuple[str, int], ...
             examples.setdefault(kind, reason)
             counts[kind] += 1
     return tuple((examples[kind], count) for kind, count in counts.most_common())
+
+
+def _evaluated(counts: Mapping[TrialState, int]) -> int:
+    return sum(counts[state] for state in EVALUATED)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -42,6 +42,7 @@ def test_help_lists_the_choices_of_a_part_and_its_settings():
     assert "proxy=default | grad_norm | jacov | " in text
     assert " | synthetic | zero_cost | FILE.yaml   (settings of default, as proxy.KEY=VALUE)" in text
     assert "  warmup_steps: 20" in text
+    assert f"prefilter=null | {' | '.join(part_names('proxy'))} | FILE.yaml   (settings as those of proxy," in text
 
 
 @pytest.mark.parametrize(("part", "name"), [(part, name) for part in parts() for name in part_names(part)])
@@ -53,6 +54,29 @@ def test_overrides_arrive():
     config = load_config("search", ["space=toy", "samples=7", "space.level_offsets=[0]", "run='a b'"])
     assert (config["samples"], config["space"]["level_offsets"], config["run"]) == (7, [0], "a b")
     assert (config["space"]["kind"], config["space"]["name"]) == ("scale_permuted", "toy")
+
+
+@pytest.mark.parametrize("name", part_names("proxy"))
+def test_a_prefilter_is_chosen_as_a_proxy_is(name):
+    config = load_config("search", [f"prefilter={name}", "prefilter.name=cheap", "keep=0.3"])
+    assert config["prefilter"] == {**load_config("search", [f"proxy={name}"])["proxy"], "name": "cheap"}
+    assert config["proxy"] == load_config("search", [])["proxy"]
+    assert config["keep"] == 0.3
+
+
+def test_a_prefilter_can_be_a_file_of_ones_own_beside_such_a_proxy(own):
+    path = own(OWN_FILES["proxy"])
+    config = load_config("search", [f"proxy={path}", "proxy.steps=7", f"prefilter={path}", "prefilter.steps=3"])
+    assert config["prefilter"] == {**config["proxy"], "steps": 3}
+    assert config["proxy"]["steps"] == 7
+
+
+def test_a_prefilter_is_null_until_it_is_given_and_stays_when_a_search_goes_on():
+    assert load_config("search", [])["prefilter"] is None
+    assert load_config("search", ["prefilter=null"])["prefilter"] is None
+    earlier = load_config("search", ["prefilter=synthetic", "prefilter.noise=0.5", "keep=0.5"])
+    assert load_config("search", [], earlier=earlier) == earlier
+    assert load_config("search", ["prefilter=null"], earlier=earlier)["prefilter"] is None
 
 
 def test_a_name_is_a_label_and_may_be_changed():
@@ -72,6 +96,9 @@ def test_null_is_left_to_what_is_built():
         ("controller=pp0", "unknown controller 'pp0' .did you mean 'ppo'"),
         ("proxy=papr", "unknown proxy 'papr' .did you mean 'paper'"),
         ("proxy=null", "unknown proxy None"),
+        ("prefilter=papr", "unknown prefilter 'papr' .did you mean 'paper'"),
+        ("prefilter.steps=5", "unknown key 'prefilter.steps'; prefilter has no keys"),
+        ("prefilter.kind=synthetic", "prefilter.kind cannot be set; choose with prefilter=NAME or prefilter=FILE.yaml"),
         ("proxy={steps: 5}", "unknown proxy {'steps': 5}"),
         ("sampels=3", "unknown key 'sampels' .did you mean 'samples'.*allowed"),
         ("space.stm=[2]", "unknown key 'space.stm' .did you mean 'space.stem'"),

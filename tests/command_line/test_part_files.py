@@ -9,6 +9,7 @@ import proxies
 import search_spaces
 from nas.command_line.config import load_config
 from nas.command_line.part_files import (
+    BORROWED,
     commands,
     default_choices,
     defaults_of,
@@ -89,7 +90,7 @@ def test_the_toy_file_is_the_toy_space():
 def test_every_default_choice_exists():
     for command in commands():
         for part, name in default_choices(command).items():
-            assert name in part_names(part)
+            assert name in part_names(part) or (name is None and part in BORROWED)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +179,10 @@ def test_a_bad_file_is_named_with_what_would_be_right(tmp_path, text, sentence):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(ConfigError, match=r"settings: it cannot be read \(.*directory"):
         read_yaml(tmp_path, "settings")
+
+
+def test_a_borrowed_part_takes_the_files_of_the_other():
+    for part, other in BORROWED.items():
+        assert part_names(part) == part_names(other)
+        assert kinds_of(part) == kinds_of(other)
+        assert all(defaults_of(part, kind) == defaults_of(other, kind) for kind in kinds_of(part))

@@ -7,7 +7,15 @@ import pytest
 
 from nas.command_line.config import load_config
 from nas.command_line.part_files import part_names
-from nas.command_line.parts import make_controller, make_data, make_space, proxy_anywhere, proxy_factory, without_name
+from nas.command_line.parts import (
+    make_controller,
+    make_data,
+    make_space,
+    prefilter_factory,
+    proxy_anywhere,
+    proxy_factory,
+    without_name,
+)
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError, SpaceError
 
@@ -47,6 +55,16 @@ def test_a_proxy_gets_the_data_and_their_cache(tmp_path):
 def test_a_proxy_gets_the_space():
     config = load_config("search", ["space=toy", "proxy=synthetic", "space.outputs=[3,4,5]"])
     assert make_space(config).contains(proxy_factory(config)().target)
+
+
+def test_a_prefilter_is_made_as_a_proxy_is(tmp_path):
+    config = load_config("search", ["space=toy", "prefilter=synthetic", "prefilter.target_seed=3", "keep=0.5"])
+    prefilter = pickle.loads(pickle.dumps(prefilter_factory(config)))()
+    assert prefilter == proxy_factory({**config, "proxy": config["prefilter"]})()
+    assert make_space(config).contains(prefilter.target)
+    assert prefilter_factory({**config, "prefilter": None}) is None
+    with pytest.raises(ConfigError, match=r"^prefilter: target_seed is -1|^prefilter: proxy.target_seed is -1"):
+        prefilter_factory({**config, "prefilter": {**config["prefilter"], "target_seed": -1}})()
 
 
 def test_data_are_opened_at_a_size(tmp_path):

@@ -41,6 +41,14 @@ def test_the_ray_runner_has_its_settings():
     ("name", "settings", "sentence"),
     [
         ("serial", {"threads": 0}, r"^runner\.threads is 0; it must be at least 1\.$"),
+        (
+            "serial",
+            {"asha": True},
+            "runner.asha is true, and only Ray Tune stops trials early; give runner=ray beside it",
+        ),
+        ("ray", {"asha": 1}, "runner.asha is 1; it must be true or false"),
+        ("ray", {"asha_first": 1.0}, r"^runner\.asha_first is 1.0; it must be above 0 and below 1\.$"),
+        ("ray", {"asha_keep": 1}, r"^runner\.asha_keep is 1; it must be at least 2\.$"),
         ("ray", {"workers": 0}, r"^runner\.workers is 0; it must be at least 1\.$"),
         ("ray", {"address": "here"}, r"^runner\.address is 'here'; it must be host:port of a Ray cluster or null\.$"),
         ("serial", {"threds": 2}, r"unknown runner setting 'threds' \(did you mean 'threads'\?\); there are: threads"),

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,8 @@ import numpy as np
 import search_spaces
 from controllers.base import Controller, Proposal, Settings
 from nas.engine import Search, SearchSettings, Store, TrialRecord, TrialState
-from proxies.base import Measurement, Proxy
+from nas.engine.trial import trial_seed
+from proxies.base import Budget, Measurement, Proxy
 from search_spaces.errors import SpaceExhausted
 
 SPACE = search_spaces.build("toy")
@@ -94,6 +95,54 @@ class Hashed(Proxy):
         return Measurement(ap=hashed_ap(architecture), seconds={"train": self.delay}, metrics={"AP50": 0.5})
 
 
+@dataclass(frozen=True)
+class Staged(Hashed):
+    """One that trains for nine steps, of which a share of the AP comes after the same share of them.
+
+    Attributes:
+        steps_log: file that gets a line ``seed steps`` for every measurement; None for no log.
+    """
+
+    steps_log: str | None = None
+
+    def training_steps(self) -> int:
+        return 9
+
+    def stages(self, architecture, seed: int, rungs):
+        rewards: dict[int, float] = {}
+        for steps in (*rungs, 9):
+            whole = self.evaluate(architecture, seed)
+            if self.steps_log:
+                with open(self.steps_log, "a") as log:
+                    log.write(f"{seed} {steps}\n")
+            if whole.ap is None:
+                yield whole
+                return
+            ap = whole.ap * steps / 9
+            if steps < 9:
+                rewards[steps] = ap
+            yield replace(whole, ap=ap, budget=Budget(steps=steps), rungs=dict(rewards))
+
+
+@dataclass(frozen=True)
+class Scored(Proxy):
+    """A filter whose score is one of the given ones, by evaluation seed; ``log`` is as in :class:`Hashed`."""
+
+    scores: tuple[tuple[int, float], ...]
+    log: str | None = None
+
+    def evaluate(self, architecture, seed: int) -> Measurement:
+        if self.log:
+            with open(self.log, "a") as log:
+                log.write(f"{seed}\n")
+        return Measurement(ap=dict(self.scores)[seed], params=7)
+
+
+def scored(*scores: float, log: str | None = None) -> Scored:
+    """A filter that gives trials 0, 1, ... of a search with seed 0 these scores."""
+    return Scored(tuple((trial_seed(0, number), score) for number, score in enumerate(scores)), log)
+
+
 def hashed_ap(architecture) -> float:
     return int(architecture.fingerprint, 16) / 16**16
 
@@ -115,7 +164,9 @@ def distinct(count: int, seed: int = 0, space=SPACE) -> list[tuple[int, ...]]:
 def record_of(number: int, state: TrialState, ap: float | None = None, **changed: Any) -> TrialRecord:
     """A record in that state with all that the state asks for; ``changed`` are fields."""
     ended = state is not TrialState.RUNNING
-    evaluated = state in (TrialState.COMPLETE, TrialState.FAILED)
+    evaluated = state not in (TrialState.RUNNING, TrialState.INFEASIBLE, TrialState.DUPLICATE)
+    measured = state in (TrialState.COMPLETE, TrialState.STOPPED, TrialState.FILTERED)
+    unfinished = state not in (TrialState.RUNNING, TrialState.COMPLETE, TrialState.DUPLICATE)
     architecture = None if state is TrialState.INFEASIBLE else ARCHITECTURE
     fields = {
         "number": number,
@@ -128,8 +179,8 @@ def record_of(number: int, state: TrialState, ap: float | None = None, **changed
         "started": 100.0 + number,
         "finished": 110.0 + number if ended else None,
         "reward": ap,
-        "measurement": Measurement(ap=ap) if state is TrialState.COMPLETE else None,
-        "error": "it failed." if state in (TrialState.FAILED, TrialState.INFEASIBLE) else None,
+        "measurement": Measurement(ap=ap) if measured else None,
+        "error": "it failed." if unfinished else None,
         "attempts": int(evaluated),
     }
     return TrialRecord(**{**fields, **changed})

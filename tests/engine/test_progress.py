@@ -39,6 +39,18 @@ def scored(name: str, value: float) -> Measurement:
     return Measurement(ap=None, score=Score(name, value))
 
 
+def test_what_was_stopped_counts_and_is_never_the_best_and_what_was_filtered_does_not_count():
+    trials = [
+        record_of(0, TrialState.COMPLETE, 0.1),
+        record_of(1, TrialState.STOPPED, 0.9),
+        record_of(2, TrialState.FILTERED),
+        record_of(3, TrialState.STOPPED, 0.8),
+    ]
+    assert progress_text(trials, SearchSettings(samples=12), 0, 100.0, 400.0) == (
+        "3/12 | best AP 0.1000 | mean of last 1 0.1000 | 36.0 trials/h | 15 min left | 2 stopped early | 1 filtered out"
+    )
+
+
 def test_only_the_last_results_are_averaged():
     trials = [record_of(number, TrialState.COMPLETE, 0.0 if number < 5 else 0.5) for number in range(15)]
     assert "mean of last 10 0.5000" in progress_text(trials, SearchSettings(samples=20), 0, 0.0, 1.0)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import controllers
 from nas.engine import RECORD_NAME, Search, SearchSettings, TrialState, read_run, run_serial
+from nas.engine.stages import Work, stages
 from nas.engine.trial import trial_seed
-from proxies.base import Measurement
+from proxies.base import Budget, Measurement
 from proxies.reward import Reward
 from search_spaces.errors import ArchitectureError, RecordError
 from tests.engine.engine_support import (
@@ -22,12 +24,14 @@ from tests.engine.engine_support import (
     end,
     hashed_ap,
     open_store,
+    scored,
     start,
     states_of,
 )
 
 RUNNING, COMPLETE, FAILED = TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAILED
 DUPLICATE, INFEASIBLE = TrialState.DUPLICATE, TrialState.INFEASIBLE
+STOPPED, FILTERED = TrialState.STOPPED, TrialState.FILTERED
 FIRST, SECOND, THIRD, FOURTH = distinct(4)
 
 
@@ -319,3 +323,102 @@ def test_a_trial_is_answered_once(tmp_path):
     search.finish(trial, good(trial))
     with pytest.raises(RecordError, match=r"^trial 0 was answered before; every trial must be answered once\.$"):
         search.finish(trial, good(trial))
+
+
+def stopped_early(trial) -> Measurement:
+    return Measurement(ap=0.9, budget=Budget(steps=3), rungs={3: 0.9})
+
+
+def test_a_stopped_trial_is_a_sample_of_which_the_controller_learns_nothing(tmp_path):
+    controller = Scripted([FIRST, SECOND, FIRST, THIRD])
+    search = start(tmp_path, controller, samples=3, failed_reward=-1.0)
+    search.stop(search.next_trial(), stopped_early(FIRST), "others were better.", 5.0)
+    run_serial(search, Hashed)
+    trials = read_run(tmp_path).trials
+    assert states_of(trials) == [STOPPED, COMPLETE, DUPLICATE, COMPLETE]
+    assert (trials[0].reward, trials[0].error, trials[0].started) == (0.9, "others were better.", 5.0)
+    assert trials[0].measurement == stopped_early(FIRST)
+    assert (trials[2].reward, trials[2].error) == (None, "others were better.")
+    assert controller.told == {0: None, 1: trials[1].reward, 2: None, 3: trials[3].reward}
+    assert search.stop_reason == "all 3 samples were evaluated."
+
+
+def test_a_trial_that_failed_where_it_was_stopped_is_a_failure(tmp_path):
+    search = start(tmp_path, Scripted([FIRST]), samples=1)
+    search.stop(search.next_trial(), Measurement(None, error="no memory."), "others were better.")
+    assert (search.history.trials[0].state, search.history.trials[0].error) == (FAILED, "no memory.")
+
+
+@pytest.mark.parametrize("kind", ["ppo", "reinforce"])
+def test_a_controller_is_the_same_with_stopped_trials_and_without_their_rewards(tmp_path, kind):
+    """No state of it, the baseline included, depends on what a stopped trial had; nor does a replay."""
+    states = []
+    for folder, ap in (("low", 0.1), ("high", 0.9)):
+        search = start(tmp_path / folder, controllers.build(kind, SPACE, seed=0, batch_size=2), samples=12)
+        while (trial := search.next_trial()) is not None:
+            if trial.number % 3 == 1:
+                search.stop(trial, Measurement(ap=ap, budget=Budget(steps=3)), "others were better.")
+            else:
+                search.finish(trial, good(trial))
+        end(search)
+        replayed = start(tmp_path / folder, controllers.build(kind, SPACE, seed=0, batch_size=2), samples=12)
+        states += [search._controller.state_dict(), replayed._controller.state_dict()]
+        end(replayed)
+    assert states[0]["learnt"]["updates"] > 0
+    assert all(repr(other) == repr(states[0]) for other in states[1:])
+
+
+def filtered_search(folder, controller=None, samples=4, **settings):
+    return start(folder, controller or Drifting(), samples=samples, prefilter="cheap", keep=0.5, **settings)
+
+
+def test_filtered_architectures_are_no_samples(tmp_path):
+    controller = Scripted(distinct(8))
+    search = filtered_search(tmp_path, controller, failed_reward=-1.0)
+    run_serial(search, Hashed, lambda: scored(1.0, 3.0, 2.0, 0.0, 4.0, 2.5))
+    trials = read_run(tmp_path).trials
+    assert states_of(trials) == [COMPLETE, COMPLETE, FILTERED, FILTERED, COMPLETE, COMPLETE]
+    assert [trial.measurement.filter_score for trial in trials] == [1.0, 3.0, 2.0, 0.0, 4.0, 2.5]
+    assert trials[2].error == "prefilter cheap: 2.000 is not among the best 50 % of 3."
+    assert controller.told == {trial.number: trial.reward for trial in trials}
+    assert controller.told[2] is controller.told[3] is None
+    assert search.stop_reason == "all 4 samples were evaluated."
+
+
+def test_a_duplicate_of_a_filtered_architecture_gets_its_answer(tmp_path):
+    controller = Scripted([FIRST, SECOND, THIRD, THIRD])
+    search = filtered_search(tmp_path, controller)
+    run_serial(search, Hashed, lambda: scored(1.0, 3.0, 2.0, 0.0))
+    trials = search.history.trials
+    assert states_of(trials) == [COMPLETE, COMPLETE, FILTERED, DUPLICATE]
+    assert trials[3].error == trials[2].error
+    assert controller.told[3] is None
+
+
+def test_a_filter_that_turns_everything_down_ends_the_search(tmp_path):
+    search = filtered_search(tmp_path, max_duplicates=3)
+    run_serial(search, Hashed, lambda: scored(*range(0, -9, -1)))
+    assert states_of(search.history.trials) == [COMPLETE, COMPLETE, FILTERED, FILTERED, FILTERED]
+    assert search.stop_reason == "the prefilter turned down the last 3 architectures (max_duplicates is 3)."
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_filtered_search_that_is_cut_off_goes_on_with_the_scores_of_its_record(tmp_path, cut):
+    scores = tuple(np.random.default_rng(1).normal(size=40).tolist())
+    whole = filtered_search(tmp_path / "whole", samples=6)
+    run_serial(whole, Hashed, lambda: scored(*scores))
+    search = filtered_search(tmp_path / "cut", samples=6)
+    for _ in range(cut):
+        trial = search.next_trial()
+        *_, measurement = stages(Work.of(trial), Hashed(), scored(*scores))
+        search.finish(trial, measurement)
+    search.next_trial()
+    end(search)
+    search = filtered_search(tmp_path / "cut", samples=6)
+    run_serial(search, Hashed, lambda: scored(*scores))
+    keys = [
+        [(trial.decisions, trial.state, trial.reward, trial.error) for trial in read_run(tmp_path / name).trials]
+        for name in ("whole", "cut")
+    ]
+    assert keys[0] == keys[1]
+    assert FILTERED in states_of(search.history.trials)

@@ -18,6 +18,9 @@ from tests.engine.engine_support import ARCHITECTURE
         ("max_duplicates", 0, "at least 1"),
         ("failed_reward", float("nan"), "a finite number or null"),
         ("failed_reward", "low", "a finite number or null"),
+        ("keep", 0, "above 0 and at most 1"),
+        ("keep", 1.5, "above 0 and at most 1"),
+        ("keep", "x", "a finite number"),
         ("samples", "x", "an integer"),
         ("samples", None, "an integer"),
         ("seed", 0.5, "an integer"),
@@ -55,3 +58,12 @@ def test_finalists_and_references():
 def test_finalists_out_of_range(setting, value, right):
     with pytest.raises(ConfigError, match=rf"^{setting} is {as_yaml(value)}; it must be {right}\.$"):
         FinalistSettings(**{setting: value})
+
+
+def test_a_filter_and_its_share_are_given_together():
+    settings = SearchSettings(samples=1, prefilter="loss_50", keep=1.0)
+    assert (settings.prefilter, settings.keep) == ("loss_50", 1.0)
+    with pytest.raises(ConfigError, match=r"^keep is 0.3 and prefilter is null; give prefilter=PROXY beside it\.$"):
+        SearchSettings(samples=1, keep=0.3)
+    with pytest.raises(ConfigError, match=r"^keep is null; beside a prefilter it must be the share that is trained"):
+        SearchSettings(samples=1, prefilter="loss_50")

@@ -13,10 +13,20 @@ from tests.engine.engine_support import ARCHITECTURE, record_of
 
 RUNNING, COMPLETE, FAILED = TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAILED
 DUPLICATE, INFEASIBLE = TrialState.DUPLICATE, TrialState.INFEASIBLE
+STOPPED, FILTERED = TrialState.STOPPED, TrialState.FILTERED
 
 
 @pytest.mark.parametrize(
-    ("state", "ap"), [(RUNNING, None), (COMPLETE, 0.5), (FAILED, None), (INFEASIBLE, None), (DUPLICATE, 0.5)]
+    ("state", "ap"),
+    [
+        (RUNNING, None),
+        (COMPLETE, 0.5),
+        (FAILED, None),
+        (INFEASIBLE, None),
+        (DUPLICATE, 0.5),
+        (STOPPED, 0.5),
+        (FILTERED, None),
+    ],
 )
 def test_every_state_has_a_record_that_stands(state, ap):
     assert record_of(3, state, ap).state is state
@@ -45,6 +55,11 @@ def test_what_a_search_writes_on_the_side_stands_too():
         (INFEASIBLE, {"error": None}, "is infeasible, so 'error' must be given; it is missing."),
         (DUPLICATE, {"measurement": Measurement(0.5)}, "is duplicate, so 'measurement' must not be given; it is"),
         (DUPLICATE, {"attempts": 1}, "is duplicate and has attempts 1; it must be 0."),
+        (STOPPED, {"error": None}, "is stopped, so 'error' must be given; it is missing."),
+        (STOPPED, {"reward": None}, "is stopped, so 'reward' must be given; it is missing."),
+        (STOPPED, {"attempts": 0}, "is stopped and has attempts 0; it must be 1 or more."),
+        (FILTERED, {"reward": 0.5}, "is filtered, so 'reward' must not be given; it is there."),
+        (FILTERED, {"measurement": None}, "is filtered, so 'measurement' must be given; it is missing."),
         (RUNNING, {"reward": 0.5}, "is running, so 'reward' must not be given; it is there."),
         (RUNNING, {"finished": 1.0}, "is running, so 'finished' must not be given; it is there."),
         (RUNNING, {"controller_metrics": {"updates": 1.0}}, "is running, so it can have no controller_metrics yet."),
@@ -53,7 +68,7 @@ def test_what_a_search_writes_on_the_side_stands_too():
 )
 def test_a_record_that_contradicts_itself_is_refused_in_a_sentence(state, changed, sentence):
     with pytest.raises(RecordError) as caught:
-        replace(record_of(3, state, 0.5 if state is COMPLETE else None), **changed)
+        replace(record_of(3, state, 0.5 if state in (COMPLETE, STOPPED) else None), **changed)
     assert str(caught.value).startswith(f"trial 3 {sentence}")
 
 

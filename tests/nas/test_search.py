@@ -125,6 +125,29 @@ def test_parts_of_one_s_own_are_recorded_in_full(run_search, tmp_path):
     assert (config["proxy"]["noise"], config["proxy"]["target_seed"], config["samples"]) == (0.1, 2, 6)
 
 
+def test_a_filtered_search_is_resumed_as_it_was_begun(run_search, tmp_path):
+    filtering = ("prefilter=synthetic", "prefilter.target_seed=1", "prefilter.noise=0.1", "keep=0.4", "seed=3")
+    code, output = run_search(*FAST, *filtering, "run=found")
+    assert code == 0, output
+    assert "filtered out" in output
+    code, output = run_search("resume=true", "run=found", "samples=9")
+    assert code == 0, output
+    assert run_search(*FAST, *filtering, "run=whole", "samples=9")[0] == 0
+    resumed, whole = read_run(tmp_path / "found"), read_run(tmp_path / "whole")
+    assert [(t.decisions, t.state, t.reward, t.error) for t in resumed.trials] == [
+        (t.decisions, t.state, t.reward, t.error) for t in whole.trials
+    ]
+    states = [trial.state for trial in whole.trials]
+    assert states.count(TrialState.COMPLETE) == 9
+    filtered = [trial for trial in whole.trials if trial.state is TrialState.FILTERED]
+    assert filtered
+    assert all(trial.error.startswith("prefilter synthetic: 0.") for trial in filtered)
+    assert "filtered out" in (tmp_path / "found" / "report.html").read_text()
+    code, output = run_search("resume=true", "run=found", "samples=9", "prefilter.noise=0.2")
+    assert code == 2
+    assert "its prefilter.noise is 0.1, here it is 0.2" in output
+
+
 def test_a_name_is_a_label_and_no_other_search(run_search, found):
     code, output = run_search("run=found", "resume=true", "space.name=mine", "samples=7")
     assert code == 0, output
@@ -335,7 +358,7 @@ def test_a_search_with_one_result_ends_well(run_search):
 
 
 def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, monkeypatch):
-    def refusing(state, make_proxy):
+    def refusing(state, make_proxy, make_prefilter):
         raise ConfigError("Ray on this machine cannot be used.")
 
     monkeypatch.setattr(search, "make_runner", lambda config: refusing)
@@ -410,6 +433,18 @@ def wait_for_result(folder, process, timeout=60.0):
         (["samples=null"], "samples is null; it must be an integer"),
         (["failed_reward=abc"], "error: failed_reward is 'abc'; it must be a finite number or null"),
         (["failed_reward=nan"], "failed_reward is nan; it must be a finite number"),
+        (["runner.asha=true"], "error: runner.asha is true, and only Ray Tune stops trials early; give runner=ray"),
+        (["runner=ray", "runner.asha_keep=1"], "error: runner.asha_keep is 1; it must be at least 2."),
+        (["keep=0.3"], "error: keep is 0.3 and prefilter is null; give prefilter=PROXY beside it."),
+        (["prefilter=synthetic"], "error: keep is null; beside a prefilter it must be the share that is trained"),
+        (["prefilter=synthetic", "keep=0"], "error: keep is 0; it must be above 0 and at most 1."),
+        (["prefilter=synthetic", "keep=1.1"], "error: keep is 1.1; it must be above 0 and at most 1."),
+        (["prefilter=synthetik", "keep=0.3"], "error: unknown prefilter 'synthetik' (did you mean 'synthetic'?)"),
+        (["prefilter=default", "keep=0.3", "prefilter.steps=0"], "error: prefilter: proxy.steps is 0; it must be at"),
+        (
+            ["run=found", "resume=true", "prefilter=synthetic", "keep=0.3"],
+            "holds another search: its prefilter is None",
+        ),
         (["run=[a]"], "run names a file or a folder, and this value has characters"),
         (["runner=ray", "runner.workers=x"], "runner.workers is 'x'; it must be an integer or null"),
         (["runner.threads=0"], "runner.threads is 0; it must be at least 1"),

@@ -85,6 +85,20 @@ def other(number, state, error=None, reward=None, session=0):
     )
 
 
+def stopped_early(number, reward, rung=150):
+    """A trial that was stopped at a rung."""
+    trial = complete(number, reward)
+    measured = replace(trial.measurement, budget=Budget(128, 4, rung, 2000, 256), rungs={rung: reward})
+    return replace(trial, state=TrialState.STOPPED, error="others were better.", measurement=measured)
+
+
+def filtered_out(number, score):
+    """A trial that the filter turned down."""
+    measured = Measurement(None, seconds={"filter": 2.0}, filter_score=score)
+    error = f"prefilter cheap: {score:.4g} is not among the best 30 % of 9."
+    return replace(complete(number, 0.1), state=TrialState.FILTERED, error=error, reward=None, measurement=measured)
+
+
 def run_of(*trials, config=CONFIG, provenance=PROVENANCE, warnings=()):
     return Run((Session(START, config, provenance),), tuple(trials), warnings)
 

@@ -10,7 +10,16 @@ from nas.engine.trial import TrialState
 from nas.reporting.canvas import SAMPLE
 from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
 from search_spaces.drawing import DARK, LIGHT
-from tests.reporting.fake_runs import complete, learning_run, long_run, mixed_run, other, run_of
+from tests.reporting.fake_runs import (
+    complete,
+    filtered_out,
+    learning_run,
+    long_run,
+    mixed_run,
+    other,
+    run_of,
+    stopped_early,
+)
 
 FIGURES = [draw_rewards, draw_costs, draw_seconds, draw_metrics]
 RUNS = {
@@ -41,6 +50,15 @@ def test_every_figure_of_every_run(draw, name, tmp_path):
 def test_duplicates_and_running_trials_are_no_dots(tmp_path):
     draw_rewards(mixed_run(), tmp_path / "figure.svg")
     assert count_dots((tmp_path / "figure.svg").read_text()) == 3 + 1, "three samples and the legend's"
+
+
+def test_trials_that_were_stopped_early_have_grey_dots_and_filtered_ones_none(tmp_path):
+    run = run_of(complete(0, 0.1), stopped_early(1, 0.9), stopped_early(2, 0.8), filtered_out(3, 0.5))
+    draw_rewards(run, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text()
+    assert count_dots(text) == 1 + 1
+    assert len(re.findall(rf"<use [^>]*fill: {LIGHT.quiet}[^>]*fill-opacity", text)) == 2 + 1
+    assert "best so far (0.100)" in text
 
 
 def test_failed_trials_are_marked(tmp_path):

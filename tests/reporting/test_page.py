@@ -14,7 +14,18 @@ from nas.reporting import page
 from nas.reporting.page import render_report, write_report
 from proxies.base import Measurement
 from search_spaces.errors import FileError
-from tests.reporting.fake_runs import CONFIG, PROVENANCE, complete, learning_run, mixed_run, other, run_of, scored
+from tests.reporting.fake_runs import (
+    CONFIG,
+    PROVENANCE,
+    complete,
+    filtered_out,
+    learning_run,
+    mixed_run,
+    other,
+    run_of,
+    scored,
+    stopped_early,
+)
 
 VOID = {"meta", "img", "source", "path", "polygon"}
 EVIL = '<script>alert("x")</script>'
@@ -65,6 +76,14 @@ def test_it_says_what_the_run_holds(mixed_page):
     assert "Warm workers spent 44.0% of their wall time" in text
     assert "The best of 3 samples is the largest of that many noisy measurements" in text
     assert "450 steps of 4 images at 128 px; AP on 256 images" in text
+
+
+def test_what_was_stopped_and_filtered_is_counted():
+    trials = complete(0, 0.1), *(stopped_early(number, 0.2) for number in (1, 2)), filtered_out(3, 0.5)
+    text = parse(render_report(run_of(*trials), "my run")).text
+    assert "complete 1 stopped early 2 filtered out 1" in text
+    assert "The best" not in text.split("Rewards")[0]
+    assert "2 trials stopped early" in text
 
 
 def test_it_needs_no_network_and_no_script(mixed_page):

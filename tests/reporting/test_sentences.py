@@ -17,11 +17,12 @@ from nas.reporting.sentences import (
     limits,
     metrics_sentences,
     state_sentence,
+    what_is_not_a_sample,
 )
 from nas.reporting.summary import summarise
 from nas.statistics.student import estimate
 from proxies.base import Measurement
-from tests.reporting.fake_runs import complete, mixed_run, other, run_of, scored
+from tests.reporting.fake_runs import complete, filtered_out, mixed_run, other, run_of, scored, stopped_early
 from tests.reporting.made_answers import FINALS, answered
 
 
@@ -49,6 +50,15 @@ def test_what_cannot_be_concluded_from_few_samples():
     few = limits(summarise(mixed_run()))
     assert few[0].startswith("The best of 3 samples is the largest of that many noisy measurements")
     assert few[1].startswith("The paper's search took about 14,000 samples; 3 show that the loop works")
+
+
+def test_what_is_no_sample_is_said():
+    assert what_is_not_a_sample(summarise(run_of(complete(0, 0.1)))) == ""
+    trials = complete(0, 0.1), stopped_early(1, 0.9), filtered_out(2, 0.5), filtered_out(3, 0.5)
+    said = what_is_not_a_sample(summarise(run_of(*trials, other(4, TrialState.DUPLICATE))))
+    assert said.startswith("1 trial stopped early, at a step where others were better: the reward is of lower fidelity")
+    assert "2 architectures filtered out before training" in said
+    assert said.endswith("1 proposal met a known architecture; nothing new was measured, so no dot is drawn.")
 
 
 def test_many_samples_need_no_excuse():

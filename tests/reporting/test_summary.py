@@ -11,16 +11,27 @@ from nas.engine.trial import TrialState
 from nas.reporting.summary import (
     CostPoint,
     best_sample,
+    cost_points,
     failure_reasons,
     metric_series,
     pareto_front,
     running_mean,
     samples,
+    stopped,
     summarise,
     wall_seconds,
     window_size,
 )
-from tests.reporting.fake_runs import START, complete, learning_run, mixed_run, other, run_of
+from tests.reporting.fake_runs import (
+    START,
+    complete,
+    filtered_out,
+    learning_run,
+    mixed_run,
+    other,
+    run_of,
+    stopped_early,
+)
 
 
 def test_a_mixed_run():
@@ -31,6 +42,8 @@ def test_a_mixed_run():
         "failed": 1,
         "infeasible": 0,
         "duplicate": 1,
+        "stopped": 0,
+        "filtered": 0,
     }
     assert summary.best.trial.number == 1
     assert summary.best.reward == 0.3
@@ -42,6 +55,20 @@ def test_a_mixed_run():
     assert summary.failures == (("the loss is not finite at step 12", 1),)
     assert summary.state == "under way"
     assert summary.busy_share == pytest.approx(88 / 200)
+
+
+def test_what_was_stopped_or_filtered_is_in_no_mean_and_never_best():
+    run = run_of(
+        complete(0, 0.1), stopped_early(1, 0.9), filtered_out(2, -3.2), complete(3, 0.3), config={"samples": 3}
+    )
+    summary = summarise(run)
+    assert (summary.counts[TrialState.STOPPED], summary.counts[TrialState.FILTERED]) == (1, 1)
+    assert (summary.evaluated, summary.state) == (3, "finished")
+    assert (summary.best.trial.number, summary.mean_reward) == (3, pytest.approx(0.2))
+    assert [point.number for point in cost_points(run)] == [0, 3]
+    assert stopped(run) == [(1, 0.9)]
+    assert summary.failures == ()
+    assert summary.seconds_by_phase["filter"] == 2.0
 
 
 def test_an_empty_run():

@@ -12,22 +12,25 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import ASHAScheduler
 
 from nas.engine.database import sentences
 from nas.engine.loop import MakeProxy, describe
+from nas.engine.ray.asha import scheduler
 from nas.engine.ray.output import LOG_NAME, raw_lines_to
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.ray.session import LONGEST_PLACE, RaySettings, ray_session, trial_resources
-from nas.engine.ray.worker import evaluator
+from nas.engine.ray.worker import Evaluation, evaluator
 from nas.engine.search import Search
 from nas.engine.store import RECORD_NAME
 from nas.machine.signals import undisturbed
 from nas.machine.temporary import temporary_folder
-from nas.words import plural
+from nas.words import plural, warn
 from search_spaces.errors import SearchError
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,9 @@ log = logging.getLogger(__name__)
 STORAGE_PREFIX = ".ray-"
 
 
-def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> None:
+def run_ray(
+    search: Search, make_proxy: MakeProxy, settings: RaySettings, make_prefilter: MakeProxy | None = None
+) -> None:
     """Evaluate trials in Ray workers until the search has none left; :attr:`Search.stop_reason` then says why.
 
     A Ray session that is there already is used and left running. Otherwise one is started, and it is shut down whatever
@@ -44,7 +49,8 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     Args:
         search: hands out the trials and takes in the results.
         make_proxy: called once in every worker.
-        settings: resources and address.
+        settings: resources, address, and when trials are stopped early.
+        make_prefilter: builds what scores an architecture before it is trained, likewise; None for no filter.
 
     Raises:
         ConfigError: the resources do not suffice for one trial, the cluster does not answer, or the proxy cannot be
@@ -55,6 +61,7 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
     """
     if search.stop_reason is not None:
         return
+    rungs, asha = _fidelities(search, make_proxy, settings)
     log.info("starting Ray on this machine" if settings.address is None else f"connecting to Ray at {settings.address}")
     with (
         raw_lines_to(search.folder / LOG_NAME),
@@ -65,12 +72,14 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
         searcher = SearchOfTune(search)
+        evaluation = partial(Evaluation, make_proxy, settings.cpus_per_trial, make_prefilter, rungs)
         with _sentence(searcher, storage):
             tune.run(
-                evaluator(make_proxy, settings.cpus_per_trial),
+                evaluator(evaluation),
                 name="search",
                 storage_path=str(storage),
                 search_alg=searcher,
+                scheduler=asha,
                 num_samples=-1,
                 max_concurrent_trials=workers,
                 resources_per_trial=resources,
@@ -84,6 +93,20 @@ def run_ray(search: Search, make_proxy: MakeProxy, settings: RaySettings) -> Non
             )
     if searcher.error is not None:
         raise searcher.error
+
+
+def _fidelities(
+    search: Search, make_proxy: MakeProxy, settings: RaySettings
+) -> tuple[tuple[int, ...], ASHAScheduler | None]:
+    """The steps at which trials are measured on their way, and what stops them there; None where nothing does."""
+    if not settings.asha:
+        return (), None
+    steps = make_proxy().training_steps()
+    rungs = settings.rungs(steps)
+    if not rungs:
+        warn(f"runner.asha=true stops nothing: no rung lies before the end of {plural(steps, 'optimiser step')}.")
+        return (), None
+    return rungs, scheduler(rungs, steps, settings.asha_keep, search.history.trials)
 
 
 @contextmanager

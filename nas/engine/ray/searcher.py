@@ -20,7 +20,9 @@ from ray.tune.search import Searcher
 from nas.engine.check import Check
 from nas.engine.loop import describe
 from nas.engine.search import Search
+from nas.engine.stages import Work
 from nas.engine.trial import Trial
+from nas.words import number, plural
 from proxies.base import Measurement
 from search_spaces.errors import ConfigError
 
@@ -44,20 +46,24 @@ class SearchOfTune(Searcher):
             trial = self._search.next_trial()
             if trial is not None:
                 self._running[trial_id] = trial
-                return {"architecture": trial.architecture.to_json(), "seed": trial.seed, "longer": trial.longer}
+                return Work.of(trial).to_plain()
             if self._search.stop_reason is None:
                 return None
         return Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Pass a result on; :class:`Failures` passes on a failure with its reason."""
+        """Pass a result on, of a whole trial or of one that Tune stopped; a failure comes from :class:`Failures`."""
         if result is None:
             return
         with self._keeping_errors():
             if "no_proxy" in result:
                 raise ConfigError(f"the proxy cannot be built in a worker {result['no_proxy']}")
             measurement = Measurement.from_dict(json.loads(result["measurement"]))
-            self._search.finish(self._running.pop(trial_id), measurement, result["started"])
+            trial, started = self._running.pop(trial_id), result["started"]
+            if result["whole"] or isinstance(trial, Check):
+                self._search.finish(trial, measurement, started)
+            else:
+                self._search.stop(trial, measurement, _why_stopped(measurement), started)
 
     def on_worker_lost(self, trial_id: str, reason: str) -> None:
         """The worker of the trial died or raised; a retry is a new trial for Tune."""
@@ -106,6 +112,12 @@ class Failures(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Tune calls this after ``on_trial_complete`` of the searcher."""
         self._searcher.on_worker_lost(trial.trial_id, _reason(trial))
+
+
+def _why_stopped(measurement: Measurement) -> str:
+    value = f"{measurement.value_name} {number(measurement.value, 4)}"
+    steps = plural(measurement.budget.steps, "step")
+    return f"stopped by ASHA: {value} after {steps} is not among the best that trials had there."
 
 
 def _reason(trial: TuneTrial) -> str:

@@ -22,6 +22,7 @@ from ray._private import ray_constants
 
 from nas.engine.loop import describe
 from nas.engine.ray import authentication
+from nas.engine.ray.asha import AshaSettings
 from nas.engine.ray.path import SamePath
 from nas.machine.processors import usable_processors
 from nas.machine.signals import deaf_children, kept_handlers, note, undisturbed
@@ -43,6 +44,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without AP has none to report
     "TUNE_GLOBAL_CHECKPOINT_S": "inf",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
@@ -50,8 +52,8 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class RaySettings:
-    """What each trial gets and where trials run.
+class RaySettings(AshaSettings):
+    """What each trial gets, where trials run, and when they are stopped early.
 
     Attributes:
         workers: how many trials run at a time; None for as many as the resources allow.
@@ -71,6 +73,7 @@ class RaySettings:
     address: str | None = None
 
     def __post_init__(self) -> None:
+        AshaSettings.__post_init__(self)
         if self.workers is not None:
             integer("workers", self.workers, 1)
         integer("cpus_per_trial", self.cpus_per_trial, 1)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import time
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from ray import cloudpickle, tune
 
-from nas.engine.loop import MakeProxy, describe, measure
+from nas.engine.loop import MakeProxy, describe
+from nas.engine.stages import Work, stages
 from proxies.base import Proxy
-from search_spaces.architecture import Architecture
 from search_spaces.errors import NasError
 
 
@@ -24,50 +24,74 @@ class Evaluation:
     says so (``no_proxy``), and the search ends.
     """
 
-    def __init__(self, make_proxy: MakeProxy, threads: int) -> None:
+    def __init__(
+        self,
+        make_proxy: MakeProxy,
+        threads: int,
+        make_prefilter: MakeProxy | None = None,
+        rungs: Sequence[int] = (),
+    ) -> None:
         torch.set_num_threads(threads)
-        self._proxy: Proxy | None = None
+        self._rungs = rungs
+        self._built: tuple[Proxy, Proxy | None] | None = None
         try:
-            proxy = make_proxy()
+            proxy, prefilter = make_proxy(), None if make_prefilter is None else make_prefilter()
             proxy.prepare()
+            if prefilter is not None:
+                prefilter.prepare()
         except NasError as error:
             self._no_proxy = f"on {socket.gethostname()}: {error}"
         except Exception as error:
             self._no_proxy = f"on {socket.gethostname()}: {describe(error)}"
         else:
-            self._proxy = proxy
+            self._built = proxy, prefilter
 
-    def __call__(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Evaluate what :meth:`nas.engine.ray.searcher.SearchOfTune.suggest` gave; the answer, as plain values."""
-        if self._proxy is None:
-            return {"no_proxy": self._no_proxy}
+    def __call__(self, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Evaluate what :meth:`nas.engine.ray.searcher.SearchOfTune.suggest` gave.
+
+        Yields:
+            an answer for each stage, as plain values. Those at a rung, after which ASHA says whether the trial goes on,
+            have ``steps`` and ``value``; the last one says ``whole``.
+        """
+        if self._built is None:
+            yield {"whole": True, "no_proxy": self._no_proxy}
+            return
         started = time.time()
-        architecture = Architecture.from_json(config["architecture"])
-        measurement = measure(self._proxy, architecture, config["seed"], config["longer"])
-        return {"started": started, "measurement": json.dumps(measurement.to_dict(), default=float)}
+        for measurement in stages(Work.from_plain(config), *self._built, self._rungs):
+            at_rung = measurement.value is not None and measurement.budget.steps in self._rungs
+            yield {
+                "whole": not at_rung,
+                **({"steps": measurement.budget.steps, "value": measurement.value} if at_rung else {}),
+                "started": started,
+                "measurement": json.dumps(measurement.to_dict(), default=float),
+            }
 
 
-def evaluator(make_proxy: MakeProxy, threads: int) -> type[tune.Trainable]:
-    """The class whose instances are the workers; one step is one trial.
+def evaluator(evaluation: Callable[[], Evaluation]) -> type[tune.Trainable]:
+    """The class whose instances are the workers; one step is one stage of a trial.
 
     Tune gives a waiting trial to whichever worker is free first, and then stops the worker that was starting for it.
     So workers start quickly, and import and build what evaluates in their first trial; by its end all of them are up.
 
     Args:
-        make_proxy: called once in every worker.
-        threads: torch threads of a worker.
+        evaluation: makes what evaluates; called once in every worker.
     """
-    payload = cloudpickle.dumps(partial(Evaluation, make_proxy, threads))
+    payload = cloudpickle.dumps(evaluation)
 
     class Evaluator(tune.Trainable):
         evaluation: Any = None
+        answers: Iterator[dict[str, Any]] | None = None
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self.answers = None
             return True
 
         def step(self) -> dict[str, Any]:
             if self.evaluation is None:
                 self.evaluation = cloudpickle.loads(payload)()
-            return {"done": True, **self.evaluation(self.config)}
+            if self.answers is None:
+                self.answers = self.evaluation(self.config)
+            answer = next(self.answers)
+            return {"done": answer["whole"], **answer}
 
     return Evaluator

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import ray
 
@@ -23,7 +25,20 @@ from nas.engine.ray.runner import _sentence, _storage
 from nas.engine.settings import FinalistSettings
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError, SearchError
-from tests.engine.engine_support import Hashed, Scripted, decisions_of, distinct, end, no_proxy, start, states_of
+from tests.engine.engine_support import (
+    SPACE,
+    Hashed,
+    Scripted,
+    Staged,
+    decisions_of,
+    distinct,
+    end,
+    hashed_ap,
+    no_proxy,
+    scored,
+    start,
+    states_of,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -112,6 +127,141 @@ def test_failures_are_recorded_and_the_search_goes_on(tmp_path, capfd):
     assert counts == [1, 2, 1, 2, 1, 1, 1, 1]
     assert search._controller.told.keys() == set(range(8))
     assert capfd.readouterr() == ("", "")
+
+
+ASHA = RaySettings(workers=1, gpus_per_trial=0, asha=True, asha_keep=2)
+"""Of :class:`Staged`'s nine steps, the second, fourth and eighth are rungs."""
+
+
+def states_by_hand(architectures, keep=2, rungs=(2, 4, 8)):
+    """What asynchronous successive halving makes of trials that come one after another, and where it stops them."""
+    known = {rung: [] for rung in rungs}
+    ends = []
+    for architecture in architectures:
+        end_step = 9
+        for rung in rungs:
+            ap = hashed_ap(architecture) * rung / 9
+            cutoff = np.percentile(known[rung], (1 - 1 / keep) * 100) if known[rung] else 0.0
+            known[rung].append(ap)
+            if ap < cutoff:
+                end_step = rung
+                break
+        ends.append(end_step)
+    return ends
+
+
+def ends_of(trials):
+    return [trial.measurement.budget.steps for trial in trials if trial.state is not TrialState.DUPLICATE]
+
+
+def test_asha_stops_trials_that_are_worse_at_the_same_step(tmp_path, capfd):
+    log = tmp_path / "log"
+    controller = Scripted(distinct(12))
+    search = start(tmp_path / "run", controller, samples=12)
+    run_ray(search, partial(Staged, steps_log=str(log)), ASHA)
+    end(search)
+    trials = read_run(tmp_path / "run").trials
+    ends = states_by_hand([trial.architecture for trial in trials])
+    assert ends_of(trials) == ends
+    assert {2, 9} <= set(ends)
+    assert states_of(trials) == [TrialState.COMPLETE if steps == 9 else TrialState.STOPPED for steps in ends]
+    for trial, steps in zip(trials, ends):
+        ap = hashed_ap(trial.architecture)
+        assert trial.reward == trial.measurement.ap == ap * steps / 9
+        assert trial.measurement.rungs == {rung: ap * rung / 9 for rung in (2, 4, 8) if rung <= steps}
+        assert controller.told[trial.number] == (trial.reward if steps == 9 else None)
+    stopped = next(trial for trial in trials if trial.state is TrialState.STOPPED)
+    assert stopped.error.startswith(f"stopped by ASHA: AP {stopped.reward:.4f} after ")
+    trained = [line.split() for line in log.read_text().splitlines()]
+    assert [line for line in trained if line[1] != "9"] == [
+        [str(trial.seed), str(rung)] for trial in trials for rung in trial.measurement.rungs
+    ]
+    assert search.stop_reason == "all 12 samples were evaluated."
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("first", [1, 5])
+def test_asha_goes_on_with_the_rungs_of_the_record(tmp_path, first):
+    """Tune knows nothing of an earlier session, which was cut off in a trial: the second one stops what an
+    uninterrupted one stops."""
+    for samples in (first, 12):
+        search = start(tmp_path, Scripted(distinct(12)), samples=samples)
+        run_ray(search, Staged, ASHA)
+        end(search)
+        if samples == first:
+            search = start(tmp_path, Scripted(distinct(12)), samples=12)
+            assert search.next_trial().number == first
+            end(search)
+    trials = read_run(tmp_path).trials
+    assert ends_of(trials) == states_by_hand([trial.architecture for trial in trials])
+    assert TrialState.RUNNING not in states_of(trials)
+
+
+def test_asha_with_two_workers_and_trials_that_fail(tmp_path):
+    seeds = [trial_seed(0, number) for number in range(12)]
+    make_proxy = partial(Staged, crash=(seeds[2],), error=(seeds[4],), broken=(seeds[5],), delay=0.01)
+    search = start(tmp_path, Scripted(distinct(12)), samples=12, retries=1)
+    run_ray(search, make_proxy, replace(ASHA, workers=2))
+    end(search)
+    trials = read_run(tmp_path).trials
+    assert [trial.number for trial in trials if trial.state is TrialState.FAILED] == [2, 4, 5]
+    assert {TrialState.COMPLETE, TrialState.STOPPED} <= set(states_of(trials))
+    assert TrialState.RUNNING not in states_of(trials)
+
+
+def test_asha_stops_no_check(tmp_path):
+    poor = min((SPACE.decode(decisions) for decisions in distinct(12)), key=hashed_ap)
+    search = start(
+        tmp_path,
+        samples=6,
+        references=(Reference("poor", poor),),
+        finalists=FinalistSettings(count=1, winner_seeds=1),
+    )
+    run_ray(search, Staged, ASHA)
+    end(search)
+    run = read_run(tmp_path)
+    assert len(run.checks) == 4
+    assert all(done.measurement.budget.steps == 9 and not done.measurement.rungs for done in run.checks)
+    best = max((trial for trial in run.trials if trial.state is TrialState.COMPLETE), key=lambda trial: trial.reward)
+    assert {done.check.name for done in run.checks} == {"poor", f"trial {best.number}"}
+
+
+def test_asha_without_a_training_says_that_it_stops_nothing(tmp_path, capfd):
+    search = start(tmp_path, Scripted(distinct(2)), samples=2)
+    run_ray(search, Hashed, ASHA)
+    end(search)
+    assert states_of(search.history.trials) == [TrialState.COMPLETE] * 2
+    assert capfd.readouterr().err == (
+        "warning: runner.asha=true stops nothing: no rung lies before the end of 0 optimiser steps.\n"
+    )
+
+
+def test_one_worker_filters_what_the_serial_runner_filters(tmp_path):
+    scores = tuple(np.random.default_rng(2).normal(size=40).tolist())
+    filtering = {"samples": 5, "prefilter": "cheap", "keep": 0.4}
+    log = tmp_path / "log"
+    serial = start(tmp_path / "serial", **filtering)
+    run_serial(serial, Hashed, lambda: scored(*scores))
+    search = start(tmp_path / "run", **filtering)
+    run_ray(search, partial(Hashed, log=str(log)), replace(CPU, workers=1), partial(scored, *scores))
+    end(search)
+    there, here = serial.history.trials, read_run(tmp_path / "run").trials
+    assert [(trial.decisions, trial.state, trial.error) for trial in here] == [
+        (trial.decisions, trial.state, trial.error) for trial in there
+    ]
+    assert TrialState.FILTERED in states_of(here)
+    trained = [trial.seed for trial in here if trial.state is TrialState.COMPLETE]
+    assert list(map(int, log.read_text().split())) == trained
+
+
+def test_a_filter_and_asha_together(tmp_path):
+    search = start(tmp_path, samples=8, prefilter="cheap", keep=0.5)
+    scores = tuple(np.random.default_rng(3).normal(size=60).tolist())
+    run_ray(search, Staged, replace(ASHA, workers=2), partial(scored, *scores))
+    end(search)
+    states = states_of(read_run(tmp_path).trials)
+    assert {TrialState.COMPLETE, TrialState.STOPPED, TrialState.FILTERED} <= set(states)
+    assert states.count(TrialState.COMPLETE) + states.count(TrialState.STOPPED) == 8
 
 
 @pytest.mark.parametrize("settings", [RaySettings(cpus_per_trial=64), RaySettings(gpus_per_trial=3)])

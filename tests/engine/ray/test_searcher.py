@@ -8,9 +8,10 @@ from ray import cloudpickle
 from ray.exceptions import RayTaskError
 from ray.tune.search import Searcher
 
+from nas.engine.check import Reference
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.trial import TrialState
-from proxies.base import Measurement
+from proxies.base import Budget, Measurement
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, RecordError
 from tests.engine.engine_support import SPACE, Scripted, distinct, start, states_of
@@ -19,7 +20,7 @@ FIRST, SECOND = distinct(2)
 
 
 def answer(ap: float) -> dict[str, object]:
-    return {"started": 5.0, "measurement": json.dumps(Measurement(ap=ap).to_dict())}
+    return {"whole": True, "started": 5.0, "measurement": json.dumps(Measurement(ap=ap).to_dict())}
 
 
 def searcher_on(folder, **settings) -> SearchOfTune:
@@ -90,3 +91,16 @@ def test_the_first_error_is_the_one_that_is_kept(tmp_path):
     searcher.on_trial_complete("a", answer(0.25))
     searcher.on_trial_complete("a", {"no_proxy": "later"})
     assert isinstance(searcher.error, RecordError)
+
+
+def test_a_trial_that_tune_stopped_is_stopped_and_a_check_never_is(tmp_path):
+    searcher = searcher_on(tmp_path, references=(Reference("poor", SPACE.decode(SECOND)),))
+    measurement = Measurement(ap=0.25, budget=Budget(steps=1), rungs={1: 0.25})
+    at_rung = {"whole": False, "started": 5.0, "measurement": json.dumps(measurement.to_dict())}
+    assert [searcher.suggest(name)["is_trial"] for name in ("a", "b")] == [False, True]
+    searcher.on_trial_complete("a", answer(0.5))
+    searcher.on_trial_complete("b", at_rung)
+    (trial,) = searcher._search.history.trials
+    assert (trial.state, trial.reward, trial.measurement) == (TrialState.STOPPED, 0.25, measurement)
+    assert trial.error == "stopped by ASHA: AP 0.2500 after 1 step is not among the best that trials had there."
+    assert searcher.error is None
