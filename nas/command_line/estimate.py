@@ -50,10 +50,12 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
     rate = f"{3600 * workers / each:,.1f}" if each > 0 else "any number of"
     hours = hours_of(trainings, workers, each)
     print(f"workers at a time: {workers}, so {rate} trials per hour")
+    saved = (("the prefilter, ", config["prefilter"]), ("early stops, ", config["runner"].get("asha")))
     print(
         f"{plural(settings.samples, 'sample')} and {plural(checks, 'check')}, as much as {trainings:,.0f} trials: "
-        f"{duration(3600 * hours)}, that is {hours:.2f} hours; not counted: starting, recording, what workers take "
-        "from each other, and that architectures differ"
+        f"{duration(3600 * hours)}, that is {hours:.2f} hours; not counted: starting, recording, "
+        f"{''.join(name for name, used in saved if used)}what workers take from each other, and that architectures "
+        "differ"
     )
     print(
         f"disk: {short_count(proxy.cache_bytes())}B of decoded images in the cache; {short_count(row)}B of record a "

@@ -36,23 +36,25 @@ class Baseline:
 
 
 def is_random(identity: Json) -> bool:
-    """Whether a search draws its architectures at random; records of earlier versions have a name for the kind."""
-    return bool(_controller_kind(identity) == RANDOM)
+    """Whether a search trains what it draws at random, without a filter; older records have a name for the kind."""
+    return bool(_controller_kind(identity) == RANDOM) and not identity.get("prefilter")
 
 
 def given_baseline(folder: Path, identity: Json) -> Baseline:
     """The random search in ``folder``, for a search of that identity.
 
     Raises:
-        RecordError: there is no record, it is damaged, or its search is not random or has another space, proxy or data.
+        RecordError: there is no record, it is damaged, or its search is not random, has another space, proxy or data,
+            or stopped trials early, so that its complete ones are no random samples.
     """
     if not (folder / RECORD_NAME).is_file():
         raise RecordError(f"against is {folder}, which holds no {RECORD_NAME}; give the run folder of a random search.")
     other = _recorded_identity(folder)
     if not is_random(other):
         raise RecordError(
-            f"against is {folder}, whose controller is {_controller_kind(other)!r}; give the run folder of a search "
-            "with controller=random."
+            f"against is {folder}, whose controller is {_controller_kind(other)!r}"
+            f"{' with a prefilter' if other.get('prefilter') else ''}; give the run folder of a search with "
+            "controller=random and no prefilter."
         )
     if difference := _difference(other, identity):
         key, there, here = difference
@@ -60,7 +62,13 @@ def given_baseline(folder: Path, identity: Json) -> Baseline:
             f"against is {folder}, whose {key} is {there!r}, and here it is {here!r}; give the run folder of a random "
             "search with the same space, proxy and data."
         )
-    return Baseline(folder, read_run(folder))
+    run = read_run(folder)
+    if any(trial.state is TrialState.STOPPED for trial in run.trials):
+        raise RecordError(
+            f"against is {folder}, where trials were stopped early; give the run folder of a random search with "
+            "runner.asha=false."
+        )
+    return Baseline(folder, run)
 
 
 def found_baseline(folder: Path, identity: Json) -> Baseline | None:

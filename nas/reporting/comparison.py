@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nas.engine.baseline import Baseline, is_random
 from nas.engine.record import Run
-from nas.reporting.summary import Sample, samples
+from nas.reporting.summary import Sample, samples, stopped
 from nas.statistics import Interval, interval
 from nas.words import number
 
@@ -71,9 +71,12 @@ def compare(run: Run, baseline: Baseline | None = None) -> Comparison | None:
     """A search against a random one at equal budget; without one, its last samples against its first, uniform ones.
 
     Returns:
-        None where there is nothing to compare: without a baseline, for a search that is random itself, and where the
-        record does not say which samples were drawn before the controller had learnt.
+        None where there is nothing to compare: where trials were stopped early, so that the complete ones are the
+        better part; and without a baseline, for a search that is random itself, and where the record does not say
+        which samples were drawn before the controller had learnt.
     """
+    if stopped(run):
+        return None
     measured = samples(run)
     if baseline is not None:
         others = samples(baseline.run)
@@ -91,11 +94,13 @@ def uniform_samples(run: Run) -> list[Sample] | None:
     """The samples that were drawn before the controller's first update, uniformly from the space.
 
     Returns:
-        None where the record cannot say: for controllers that are random or were told to begin otherwise, and where no
-        trial has the metric ``updates``.
+        None where the record cannot say: for controllers that are random or were told to begin otherwise, behind a
+        filter, and where no trial has the metric ``updates``.
     """
     identity = run.sessions[0].identity if run.sessions else {}
-    if is_random(identity) or not identity.get("controller", {}).get("uniform_start", True):
+    if is_random(identity) or identity.get("prefilter"):
+        return None
+    if not identity.get("controller", {}).get("uniform_start", True):
         return None
     learnt = [
         trial.finished
@@ -134,6 +139,11 @@ def comparison_sentences(run: Run, found: Comparison | None) -> list[str]:
 
 
 def _nothing(run: Run) -> str:
+    if stopped(run):
+        return (
+            "Better than random? It cannot be told: trials were stopped early, so the complete ones are the better "
+            "part of what was searched, and a random search has no such part to compare them with."
+        )
     identity = run.sessions[0].identity if run.sessions else {}
     if is_random(identity):
         return "This search is random itself: it is what others are compared with, so there is nothing to compare."

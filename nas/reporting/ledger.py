@@ -15,7 +15,7 @@ from search_spaces.matplotlib_style import plain_style
 COLOURS = dict(zip(PARTS, ("#4a86c8", "#45a992", "#e0a93b", "#9b6bbd", "#b3bac1")))
 MEANINGS = {
     "training": "optimiser steps",
-    "evaluation": "detecting in the reserved images, and COCO's numbers",
+    "evaluation": "detecting in the reserved images, and COCO's numbers; the score of a prefilter",
     "data": "waiting for images, in training and in evaluation",
     "engine": "starting, building detectors, handing out, recording; trials that were lost, cut off or are under way",
     "idle": "nothing was left to hand out",

@@ -66,6 +66,12 @@ def test_an_architecture_that_cannot_be_evaluated_ends_it():
         print_estimate(load_config("search", ARGUMENTS), SPACE, failing)
 
 
+def test_what_saves_training_is_said_not_to_be_counted(capsys):
+    arguments = [*ARGUMENTS, "prefilter=synthetic", "keep=0.3", "runner.asha=true"]
+    print_estimate(load_config("search", arguments), SPACE, Timed())
+    assert "not counted: starting, recording, the prefilter, early stops, what workers take" in capsys.readouterr().out
+
+
 def test_an_evaluation_that_takes_no_time_is_no_error(capsys):
     print_estimate(load_config("search", ARGUMENTS), SPACE, Timed(Measurement(ap=0.1, seconds={"evaluate": 0.0})))
     assert "as much as 29 trials: 0.0 s" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from nas.engine.baseline import found_baseline, given_baseline, is_random
 from nas.engine.search import Search
 from nas.engine.settings import SearchSettings
 from nas.engine.store import Store
+from proxies.base import Measurement
 from search_spaces.errors import RecordError
 from tests.engine.engine_support import Drifting, Hashed, end
 
@@ -64,6 +65,10 @@ def test_records_of_earlier_versions_are_compared_in_today_s_terms(tmp_path):
             {"controller": {"kind": "reinforce"}},
             r"whose controller is 'reinforce'; give the run folder of",
         ),
+        (
+            {"prefilter": {"kind": "loss", "keep": 0.3}},
+            r"whose controller is 'random' with a prefilter; give .* with controller=random and no prefilter\.",
+        ),
     ],
 )
 def test_another_search_is_refused_in_words(tmp_path, changed, sentence):
@@ -76,6 +81,18 @@ def test_another_search_is_refused_in_words(tmp_path, changed, sentence):
 def test_a_folder_without_a_record_is_refused(tmp_path):
     with pytest.raises(RecordError, match=r"^against is \S+nothing, which holds no record\.db; give the run folder of"):
         given_baseline(tmp_path / "nothing", PPO)
+
+
+def test_a_random_search_that_stopped_trials_is_refused(tmp_path):
+    search = Search(Drifting(), Store.create(tmp_path / "early", RANDOM, {}, {}), SearchSettings(samples=2))
+    search.stop(search.next_trial(), Measurement(ap=0.1), "others were better.")
+    search.finish(search.next_trial(), Measurement(ap=0.2))
+    end(search)
+    with pytest.raises(
+        RecordError, match=r"where trials were stopped early; give the run folder .* runner\.asha=false"
+    ):
+        given_baseline(tmp_path / "early", PPO)
+    assert found_baseline(tmp_path / "own", PPO) is None
 
 
 def test_the_one_with_the_most_samples_is_found_beside_the_run_folder(tmp_path):
@@ -101,3 +118,5 @@ def test_what_is_random():
     assert is_random(OLDER)
     assert not is_random(PPO)
     assert not is_random({})
+    assert is_random({**RANDOM, "prefilter": None})
+    assert not is_random({**RANDOM, "prefilter": {"kind": "loss", "keep": 0.3}})

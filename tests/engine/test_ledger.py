@@ -98,6 +98,18 @@ def test_known_architectures_take_no_worker():
     assert parts(run_of(trial(0, "a", 0, 20, train=20.0), known)) == {"training": 20.0}
 
 
+def test_a_filter_is_evaluation_and_what_it_turns_down_is_no_sample():
+    """The first session had one of its two samples: it was cut off, so its tail is not idle."""
+    turned_down = Measurement(ap=None, worker="a", seconds={"filter": 10.0}, filter_score=0.1)
+    run = run_of(
+        trial(0, "a", 0, 20, filter=5.0, train=15.0),
+        record_of(1, TrialState.FILTERED, started=20.0, finished=30.0, measurement=turned_down),
+        trial(2, "b", 0, 10, session=1, train=10.0),
+        sessions=[Session(0.0, {"samples": 2}, {"workers": 2}), Session(0.0)],
+    )
+    assert parts(run) == {"evaluation": 15.0, "training": 25.0, "engine": 30.0}
+
+
 def test_what_is_under_way_is_not_idle():
     run = run_of(
         trial(0, "a", 0, 20, train=20.0),

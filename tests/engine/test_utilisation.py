@@ -41,6 +41,13 @@ def test_a_trial_without_a_measurement_is_time_lost():
     assert busy_share(Run((), trials)) == pytest.approx(0.5)
 
 
+def test_a_worker_that_filters_is_busy():
+    filtered = Measurement(ap=None, worker="a", seconds={"filter": 4.0}, filter_score=0.5)
+    times = {"started": 10.0, "finished": 18.0}
+    turned_down = record_of(1, TrialState.FILTERED, measurement=filtered, **times)
+    assert busy_share(Run((), (trial(0, "a", 0.0, 10.0, 10.0), turned_down))) == pytest.approx(0.5)
+
+
 def test_unknown_before_a_second_result():
     assert busy_share(Run((), ())) is None
     assert busy_share(Run((), (trial(0, "a", 0.0, 10.0, train=10.0),))) is None

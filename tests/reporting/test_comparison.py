@@ -10,7 +10,7 @@ from nas.engine.baseline import Baseline
 from nas.engine.record import Run, Session
 from nas.engine.trial import TrialState
 from nas.reporting.comparison import best_quarter, compare, comparison_sentences, uniform_samples
-from tests.reporting.fake_runs import START, complete, other
+from tests.reporting.fake_runs import START, complete, other, stopped_early
 
 PPO = {"controller": {"kind": "ppo", "uniform_start": True}}
 RANDOM = {"controller": {"kind": "random"}}
@@ -65,6 +65,16 @@ def test_failed_and_known_trials_are_no_samples():
     run = run_of(drawn(12, 0.2))
     trials = (other(0, TrialState.FAILED), other(1, TrialState.DUPLICATE, reward=0.9), *run.trials[2:])
     assert len(compare(replace(run, trials=trials), baseline_of(drawn(30, 0.2))).own) == 10
+
+
+@pytest.mark.parametrize("identity", [PPO, RANDOM])
+def test_what_was_stopped_early_leaves_the_better_part_which_is_not_compared(identity):
+    run = run_of(drawn(30, 0.2), identity, first_update=12)
+    run = replace(run, trials=(*run.trials, stopped_early(30, 0.1)))
+    assert compare(run, baseline_of(drawn(30, 0.2))) is None
+    assert compare(run) is None
+    (sentence,) = comparison_sentences(run, None)
+    assert sentence.startswith("Better than random? It cannot be told: trials were stopped early, so the complete ones")
 
 
 def test_samples_are_paired_where_numbers_and_seeds_are_shared():
@@ -138,6 +148,8 @@ def test_a_random_search_has_nothing_to_compare():
         (PPO, None),
         ({"controller": {"kind": "ppo", "uniform_start": False}}, 5),
         ({"controller": {"name": "ppo"}}, None),
+        ({**PPO, "prefilter": {"kind": "loss", "keep": 0.3}}, 5),
+        ({**RANDOM, "prefilter": {"kind": "loss", "keep": 0.3}}, 5),
     ],
 )
 def test_a_record_that_does_not_say_what_was_uniform(identity, first_update):
