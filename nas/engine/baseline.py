@@ -17,14 +17,14 @@ from nas.engine.store import RECORD_NAME
 from nas.engine.trial import TrialState
 from search_spaces.errors import NasError, RecordError
 
-COMPARED = ("space", "proxy", "data")
+COMPARED = ("space", "proxy", "data", "reward")
 """What two searches must have in common to be compared, of what makes a search the one it is."""
 RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A random search over the same space, with the same proxy and data.
+    """A random search over the same space, with the same proxy, data and reward.
 
     Attributes:
         folder: its run folder.
@@ -44,8 +44,8 @@ def given_baseline(folder: Path, identity: Json) -> Baseline:
     """The random search in ``folder``, for a search of that identity.
 
     Raises:
-        RecordError: there is no record, it is damaged, or its search is not random, has another space, proxy or data,
-            or stopped trials early, so that its complete ones are no random samples.
+        RecordError: there is no record, it is damaged, or its search is not random, has another space, proxy, data
+            or reward, or stopped trials early, so that its complete ones are no random samples.
     """
     if not (folder / RECORD_NAME).is_file():
         raise RecordError(f"against is {folder}, which holds no {RECORD_NAME}; give the run folder of a random search.")

@@ -21,6 +21,8 @@ from nas.words import number, one_line
 from search_spaces.architecture import Architecture, dumps
 from search_spaces.drawing import draw
 
+RECOMMENDED = "recommended.json"
+
 
 def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None) -> tuple[Path, ...]:
     """Write the outputs, each replaced in one step, and return their paths; ``best.*`` needs a complete trial.
@@ -35,6 +37,7 @@ def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None
     found = answer(run)
     written = [] if found.best is None else [_write_best(run, found, folder), _draw_best(found.best, folder)]
     recommended = recommend(run)
+    (folder / RECOMMENDED).unlink(missing_ok=True)  # an earlier session may have had other limits
     if recommended is not None and recommended.point is not None:
         written.append(_write_recommended(run, recommended.point, recommended.why, folder))
     curve = folder / "reward.png"
@@ -74,7 +77,7 @@ def _write_recommended(run: Run, point: Point, why: str, folder: Path) -> Path:
         "config": essentials(run.sessions[-1].config),
     }
     name = f"{folder.resolve().name}, {point.name}"
-    return _write_architecture(point.architecture, name, origin, folder / "recommended.json")
+    return _write_architecture(point.architecture, name, origin, folder / RECOMMENDED)
 
 
 def _write_architecture(architecture: Architecture, name: str, origin: Mapping[str, Any], path: Path) -> Path:

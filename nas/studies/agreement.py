@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from statistics import fmean
 from typing import Any
@@ -55,7 +56,7 @@ class Agreement:
         seeds_spearman: correlation of ranks between two seeds of the reading, the mean over all pairs of seeds.
         icc: share of a single measurement's variance that lies between architectures.
         published: the published architectures by the reading, the best first.
-        in_order: whether that is the order of the paper.
+        in_order: whether all are there, in the order of the paper.
     """
 
     reading: Reading
@@ -92,21 +93,25 @@ def readings(rows: Iterable[Row]) -> list[Reading]:
         if "fidelity" in row:
             by_proxy[row["fidelity"]].append(row)
     found = [reading for name, own in by_proxy.items() for reading in _readings_of(name, own)]
-    every = [row for own in by_proxy.values() for row in own]
-    return [*found, *(_cost(name, every) for name in COST_BASELINES)]
+    built = by_proxy.get(REFERENCE) or next(iter(by_proxy.values()), [])
+    return [*found, *(_cost(name, built) for name in COST_BASELINES)]
 
 
-def compare(rows: Sequence[Row], published: Mapping[str, float], seed: int = 0) -> list[Agreement]:
+def compare(rows: Sequence[Row], published: Mapping[str, float], seed: int = 0, draws: int = 2000) -> list[Agreement]:
     """Every reading against the reference, which comes first.
 
     Args:
         rows: of the audit.
         published: name of a published architecture -> its AP in the paper.
         seed: of the bootstrap.
+        draws: how often the architectures are drawn again for it.
     """
     found = readings(rows)
+    measured = {name for reading in found for name in reading.values}
+    published = {name: ap for name, ap in published.items() if name in measured}
+    bootstrap = partial(interval, seed=seed, draws=draws)
     truth = next((reading for reading in found if reading.name == REFERENCE), Reading(REFERENCE, {}))
-    return [_agreement(reading, truth.means(), published, seed) for reading in found]
+    return [_agreement(reading, truth.means(), published, bootstrap) for reading in found]
 
 
 def _readings_of(name: str, rows: Sequence[Row]) -> Iterator[Reading]:
@@ -128,7 +133,7 @@ def _by_seed(values: Iterable[tuple[Row, float]]) -> dict[str, dict[int, float]]
 
 
 def _cost(name: str, rows: Sequence[Row]) -> Reading:
-    """A cost of the detectors as a ranking, at the first size that they were built at."""
+    """A cost of the detectors that one proxy built as a ranking: at another size, costs are others."""
     values: dict[str, dict[int, float]] = {}
     for row in rows:
         if row[name]:
@@ -136,7 +141,9 @@ def _cost(name: str, rows: Sequence[Row]) -> Reading:
     return Reading(name, values)
 
 
-def _agreement(reading: Reading, truth: Mapping[str, float], published: Mapping[str, float], seed: int) -> Agreement:
+def _agreement(
+    reading: Reading, truth: Mapping[str, float], published: Mapping[str, float], bootstrap: Callable[..., Interval]
+) -> Agreement:
     means = reading.means()
     names = [name for name in truth if name in means]
     ours, theirs = (np.array([values[name] for name in names]) for values in (means, truth))
@@ -146,28 +153,27 @@ def _agreement(reading: Reading, truth: Mapping[str, float], published: Mapping[
     return Agreement(
         reading=reading,
         architectures=len(names),
-        kendall=interval(kendall, (ours, theirs), seed) if enough else _UNKNOWN,
-        spearman=interval(spearman, (ours, theirs), seed) if enough else _UNKNOWN,
+        kendall=bootstrap(kendall, (ours, theirs)) if enough else _UNKNOWN,
+        spearman=bootstrap(spearman, (ours, theirs)) if enough else _UNKNOWN,
         kendall_best_half=kendall(ours[half], theirs[half]) if enough else float("nan"),
         top_quarter=top_precision(ours, theirs) if enough else float("nan"),
-        seeds_spearman=_between_seeds(reading, seed),
+        seeds_spearman=_between_seeds(reading, bootstrap),
         icc=intraclass_correlation([tuple(seeds.values()) for seeds in reading.values.values()]),
         published=tuple(known),
-        in_order=len(known) > 1 and known == sorted(known, key=lambda name: -published[name]),
+        in_order=len(known) == len(published) > 1 and known == sorted(known, key=lambda name: -published[name]),
     )
 
 
-def _between_seeds(reading: Reading, seed: int) -> Interval:
+def _between_seeds(reading: Reading, bootstrap: Callable[..., Interval]) -> Interval:
     """Over the architectures with more than one seed, and the seeds that all of these have."""
     repeated = [seeds for seeds in reading.values.values() if len(seeds) > 1]
     common = sorted(set.intersection(*map(set, repeated))) if repeated else []
     table = np.array([[seeds[number] for number in common] for seeds in repeated])
     if len(table) < LEAST or len(common) < 2:
         return _UNKNOWN
-    return interval(
+    return bootstrap(
         lambda values: fmean(spearman(values[:, a], values[:, b]) for a, b in combinations(range(len(common)), 2)),
         (table,),
-        seed,
     )
 
 

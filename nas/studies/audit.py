@@ -137,11 +137,13 @@ def missing(jobs: Sequence[Job], folder: Path) -> list[Job]:
     """The jobs without a row yet.
 
     Raises:
-        ConfigError: a proxy of the same name was measured with other settings.
+        ConfigError: a proxy of the same name was measured with other settings, or other architectures of the same
+            names were.
         RecordError: the file of rows is damaged.
     """
     rows = read_rows(folder / ROWS)
     _check_settings(jobs, rows, folder)
+    _check_architectures(jobs, rows, folder)
     there = {(row["fidelity"], row["architecture"], row["seed"]) for row in rows if "fidelity" in row}
     return [job for job in jobs if job.key not in there]
 
@@ -205,7 +207,7 @@ def depth(architecture: Architecture) -> int:
     return int(nx.dag_longest_path_length(to_graph(architecture), weight=None)) + 1
 
 
-_KEPT = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ap_running_statistics", "train_loss", "score")
+_KEPT = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ap_running_statistics", "train_loss")
 
 
 def _begin_worker() -> None:
@@ -236,6 +238,16 @@ def _check_settings(jobs: Sequence[Job], rows: Sequence[Row], folder: Path) -> N
                     f"{folder / ROWS} has rows of proxy {name} with {key} {settings.get(key)!r}, here it is "
                     f"{wanted[name].get(key)!r}; give the proxy another name, or the audit another run=."
                 )
+
+
+def _check_architectures(jobs: Sequence[Job], rows: Sequence[Row], folder: Path) -> None:
+    wanted = {job.candidate.name: job.candidate.architecture.fingerprint for job in jobs}
+    for row in rows:
+        if row.get("architecture") in wanted and row["fingerprint"] != wanted[row["architecture"]]:
+            raise ConfigError(
+                f"{folder / ROWS} has rows of another {row['architecture']} ({row['fingerprint']}, here "
+                f"{wanted[row['architecture']]}), as of another space; give the audit another run=."
+            )
 
 
 def _result(done: Future[Row]) -> Row:

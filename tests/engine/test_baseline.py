@@ -61,6 +61,7 @@ def test_records_of_earlier_versions_are_compared_in_today_s_terms(tmp_path):
             r"whose data\.fingerprint is 'beef', and here it is 'f",
         ),
         ({"space": {"kind": "spinenet"}}, r"whose space\.kind is 'spinenet', and here it is 'toy'"),
+        ({"reward": {"cost": "params"}}, r"whose reward\S* is "),
         (
             {"controller": {"kind": "reinforce"}},
             r"whose controller is 'reinforce'; give the run folder of",

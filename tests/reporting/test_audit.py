@@ -23,7 +23,7 @@ def rows():
 
 
 def test_a_row_for_every_reading():
-    lines = audit_table(compare(list(rows()), PAPER_AP)).splitlines()
+    lines = audit_table(compare(list(rows()), PAPER_AP, draws=50)).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert {len(line) for line in cells} == {len(HEADINGS)}
     assert [line[0] for line in cells[2:]] == [REFERENCE, "short", "params", "multiply_adds", "depth"]
@@ -37,7 +37,7 @@ def test_a_row_for_every_reading():
 def test_files(tmp_path):
     session = {"settings": {"short": {}}, "commit": "abc"}
     measured = [session, *rows()]
-    written = write_audit(measured, compare(measured, PAPER_AP), tmp_path)
+    written = write_audit(measured, compare(measured, PAPER_AP, draws=50), tmp_path)
     assert [path.name for path in written] == ["table.md", "summary.json", "audit.png"]
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["sessions"] == [{"commit": "abc"}]

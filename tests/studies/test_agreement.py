@@ -34,7 +34,7 @@ def rows_of(fidelity, values, **rest):
 
 
 def by_name(rows):
-    return {one.reading.name: one for one in compare(rows, PAPER)}
+    return {one.reading.name: one for one in compare(rows, PAPER, draws=50)}
 
 
 def test_a_proxy_that_ranks_alike_and_one_that_ranks_the_other_way():

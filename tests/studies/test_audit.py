@@ -1,5 +1,6 @@
 """The plan of an audit, its rows, what is measured again and what is not."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -80,6 +81,14 @@ def test_other_settings_under_the_same_name_are_refused(tmp_path):
     run([Job(table_fidelity("short", CANDIDATES, VALUES, step=0.1), CANDIDATES[0], 0)], tmp_path, 1, {})
     other = Job(table_fidelity("short", CANDIDATES, VALUES, step=0.2), CANDIDATES[0], 0)
     with pytest.raises(ConfigError, match=r"has rows of proxy short with step 0\.1, here it is 0\.2; give the proxy"):
+        missing([other], tmp_path)
+
+
+def test_other_architectures_under_the_same_names_are_refused(tmp_path):
+    run([a_plan()[1]], tmp_path, 1, {})
+    job = a_plan()[1]
+    other = replace(job, candidate=replace(job.candidate, architecture=CANDIDATES[2].architecture))
+    with pytest.raises(ConfigError, match=r"has rows of another random-1 .*, as of another space; give the audit"):
         missing([other], tmp_path)
 
 
