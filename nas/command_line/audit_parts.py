@@ -42,9 +42,8 @@ def make_fidelities(config: Config, measured: Sequence[Candidate]) -> list[Fidel
         DataError: the data set cannot be read.
     """
     further = [_choice(name, config) for name in config["fidelities"]]
-    found = [_fidelity({**_choice(config["reference"], config), "name": REFERENCE}, config)]
-    for proxy in (config["proxy"], *further):
-        found.append(_fidelity(proxy, config))
+    reference = {**_choice(config["reference"], config), "name": REFERENCE}
+    found = [_fidelity(proxy, config, measured) for proxy in (reference, config["proxy"], *further)]
     unknown = set(config["only"]) - {fidelity.name for fidelity in found}
     if unknown:
         raise ConfigError(
@@ -61,9 +60,14 @@ def _choice(name: str, config: Config) -> Config:
     )
 
 
-def _fidelity(proxy: Config, config: Config) -> Fidelity:
+def _fidelity(proxy: Config, config: Config, measured: Sequence[Candidate]) -> Fidelity:
     make = proxy_factory({**config, "proxy": proxy})
     made = make()
+    for one in measured:
+        try:
+            made.check(one.architecture)
+        except ConfigError as error:
+            raise ConfigError(f"proxy {proxy['name']} cannot build architecture {one.name}: {error}") from None
     made.prepare()
     settings = {**without_name(proxy), **made.resolved(), "data": made.fingerprint()}
     return Fidelity(proxy["name"], make, settings)

@@ -84,8 +84,10 @@ def _best_lines(found: Answer) -> list[str]:
     best, winner = found.best, found.winner
     assert best is not None
     if winner is None:
-        reward = number(best.reward, 4)
-        return [f"best: trial {best.trial.number}, {found.value_name} {reward} ({best.trial.fingerprint})"]
+        value = best.trial.measurement.value if best.trial.measurement else None
+        traded = "" if value == best.reward else f", reward {number(best.reward, 4)}"
+        said = f"{found.value_name} {number(value, 4)}{traded}"
+        return [f"best: trial {best.trial.number}, {said} ({best.trial.fingerprint})"]
     by = "further seeds" if winner.final else "the seeds that chose it"
     measured = f"{found.value_name} {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
     lines = [f"winner of {plural(len(found.finalists), 'finalist')}: {winner.name}, {measured}"]

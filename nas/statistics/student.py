@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import mean, stdev
 
-T_QUANTILES = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
-"""97.5 % quantiles of Student's t with 1 to 30 degrees of freedom (Abramowitz and Stegun, Table 26.10)."""
-_NORMAL = 1.959964
+from scipy.stats import t
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +30,5 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     centre = mean(values)
     if len(values) == 1:
         return Estimate(centre, None, None, 1)
-    half = t_quantile(len(values) - 1) * stdev(values) / sqrt(len(values))
+    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return Estimate(centre, centre - half, centre + half, len(values))
-
-
-def t_quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t; above 30 degrees of freedom by Abramowitz and Stegun, 26.7.5."""
-    if freedom <= len(T_QUANTILES):
-        return T_QUANTILES[freedom - 1]
-    x = _NORMAL
-    return x + (x**3 + x) / (4 * freedom) + (5 * x**5 + 16 * x**3 + 3 * x) / (96 * freedom**2)

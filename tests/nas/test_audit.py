@@ -45,6 +45,10 @@ def test_an_audit_goes_on_where_it_stopped(run, tmp_path):
         (["reference=nothing"], "unknown proxy 'nothing'"),
         (["fidelities=[synthetic]"], "two proxies of the audit are called 'synthetic'"),
         (["only=[other]"], "only has 'other'; the proxies of this audit are: reference, synthetic"),
+        (
+            ["proxy=default", "proxy.image_size=72", "published=[r50-fpn]"],
+            "proxy default cannot build architecture r50-fpn: ",
+        ),
         (["published=[r101-fpn]"], "published has 'r101-fpn'; allowed: "),
         (["workers=0"], "workers is 0"),
         (["workers=-1"], "workers is -1"),
