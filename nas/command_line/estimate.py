@@ -10,11 +10,9 @@ import numpy as np
 from nas.command_line.config import Config
 from nas.command_line.runners import threads_of_a_trial, worker_count
 from nas.command_line.search_parts import search_settings
-from nas.engine.check import Purpose
 from nas.engine.events import Finished, Proposed
-from nas.engine.finalists import planned
+from nas.engine.finalists import planned, training_left
 from nas.engine.rows import to_row
-from nas.engine.settings import SearchSettings
 from nas.engine.trial import TrialState, trial_seed
 from nas.words import duration, plural, short_count
 from proxies.base import Measurement, Proxy
@@ -42,7 +40,7 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
         raise SearchError(f"the architecture that was to be timed could not be evaluated: {measured.error}")
     each = sum(measured.seconds.values())
     settings = search_settings(config)
-    trainings, checks = trainings_wanted(settings), sum(planned(settings).values())
+    trainings, checks = training_left(settings, 0, ()), sum(planned(settings).values())
     row = record_bytes(architecture, space, measured)
     phases = ", ".join(f"{phase} {value:,.1f} s" for phase, value in measured.seconds.items())
     print(f"an estimate; nothing is searched, and no run folder is left. On {measured.device}, one worker alone:")
@@ -61,13 +59,6 @@ def print_estimate(config: Config, space: SearchSpace, proxy: Proxy) -> None:
         f"disk: {short_count(proxy.cache_bytes())}B of decoded images in the cache; {short_count(row)}B of record a "
         f"trial, {short_count(row * (settings.samples + checks))}B in all"
     )
-
-
-def trainings_wanted(settings: SearchSettings) -> float:
-    """How much a search trains, in trainings of a trial's length; finalists and final checks are longer."""
-    checks = planned(settings)
-    longer = checks[Purpose.FINALIST] + checks[Purpose.FINAL]
-    return settings.samples + checks[Purpose.REFERENCE] + settings.finalists.longer * longer
 
 
 def hours_of(trainings: float, workers: int, seconds_each: float) -> float:

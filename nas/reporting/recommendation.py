@@ -11,7 +11,7 @@ from typing import Literal
 
 from nas.engine.record import Run
 from nas.reporting.answer import Answer, Contender, answer
-from nas.reporting.summary import samples
+from nas.reporting.summary import pareto_front, samples
 from nas.words import short_count
 from search_spaces.architecture import Architecture
 from search_spaces.settings import SettingError, boolean, integer, positive
@@ -114,11 +114,7 @@ def points(run: Run) -> list[Point]:
 def front(all_points: Iterable[Point], axis: Axis = "multiply_adds") -> list[Point]:
     """The points that no other equals or beats in both cost and AP, the cheapest first."""
     measured = [point for point in all_points if axis == "multiply_adds" or point.milliseconds is not None]
-    best: list[Point] = []
-    for point in sorted(measured, key=lambda point: (point.cost(axis), -point.ap)):
-        if not best or point.ap > best[-1].ap:
-            best.append(point)
-    return best
+    return pareto_front(measured, lambda point: point.cost(axis))
 
 
 def knee(of_front: Sequence[Point], axis: Axis = "multiply_adds") -> Point | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Protocol, TypeVar
 
 from nas.engine.check import CheckRecord
+from nas.engine.ledger import session_times
 from nas.engine.record import Run
 from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
@@ -24,6 +27,17 @@ class Sample:
     trial: TrialRecord
     architecture: Architecture
     reward: float
+
+
+class HasAp(Protocol):
+    """What stands in a picture of AP against a cost."""
+
+    @property
+    def ap(self) -> float:
+        """In [0, 1]."""
+
+
+AnyPoint = TypeVar("AnyPoint", bound=HasAp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +164,12 @@ def cost_points(run: Run) -> list[CostPoint]:
     return [CostPoint(number, m.multiply_adds, m.ap) for number, m in measured if m is not None and m.ap is not None]
 
 
-def pareto_front(points: Sequence[CostPoint]) -> list[CostPoint]:
-    """The points that no other equals or beats in both multiply-adds and AP, the cheapest first."""
-    front: list[CostPoint] = []
-    for point in sorted(points, key=lambda point: (point.multiply_adds, -point.ap, point.number)):
+def pareto_front(
+    points: Iterable[AnyPoint], cost: Callable[[AnyPoint], float] = attrgetter("multiply_adds")
+) -> list[AnyPoint]:
+    """The points that no other equals or beats in both cost and AP, the cheapest first; of equal ones, the first."""
+    front: list[AnyPoint] = []
+    for point in sorted(points, key=lambda point: (cost(point), -point.ap)):
         if not front or point.ap > front[-1].ap:
             front.append(point)
     return front
@@ -173,12 +189,8 @@ def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def wall_seconds(run: Run) -> float:
-    """Time from the start of every session to its last result, in seconds."""
-    last = {index: session.started for index, session in enumerate(run.sessions)}
-    for one in run.evaluations:
-        if one.finished is not None and one.session in last:
-            last[one.session] = max(last[one.session], one.finished)
-    return sum(last[index] - session.started for index, session in enumerate(run.sessions))
+    """Time from the beginning of every session to its last result, in seconds."""
+    return sum(end - start for start, end in session_times(run))
 
 
 def seconds_by_phase(evaluated: Sequence[TrialRecord | CheckRecord]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import networkx as nx
 
+from nas.engine.differences import first_difference
 from nas.studies.rows import Row, append_rows, read_rows
 from proxies.base import Measurement, Proxy
 from proxies.reward import reward
@@ -232,11 +233,11 @@ def _check_settings(jobs: Sequence[Job], rows: Sequence[Row], folder: Path) -> N
     wanted = _settings(jobs)
     for session in (row for row in rows if "settings" in row):
         for name, settings in session["settings"].items():
-            if name in wanted and settings != wanted[name]:
-                key = next(key for key in {**settings, **wanted[name]} if settings.get(key) != wanted[name].get(key))
+            if name in wanted and (difference := first_difference(settings, wanted[name])):
+                key, there, here = difference
                 raise ConfigError(
-                    f"{folder / ROWS} has rows of proxy {name} with {key} {settings.get(key)!r}, here it is "
-                    f"{wanted[name].get(key)!r}; give the proxy another name, or the audit another run=."
+                    f"{folder / ROWS} has rows of proxy {name} with {key} {there!r}, here it is {here!r}; give the "
+                    "proxy another name, or the audit another run=."
                 )
 
 

@@ -26,6 +26,7 @@ import torch
 from nas.command_line.config import Config, load_config
 from nas.command_line.parts import make_space, proxy_factory
 from nas.engine.provenance import collect_provenance
+from nas.statistics import spearman
 
 FIELDS = ("architecture", "fingerprint", "seed", "ap", "params", "multiply_adds", "build", "train", "evaluate", "error")
 Row = dict[str, Any]
@@ -93,15 +94,6 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "ap": {name: round(float(getattr(complete, name)()), 4) for name in ("min", "mean", "max")},
         "seconds": {"mean": round(float(np.mean(seconds)), 2), "max": round(max(seconds), 2)},
     }
-
-
-def spearman(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlation of ranks; equal values share their mean rank."""
-    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return (values[:, None] > values).sum(axis=1) + ((values[:, None] == values).sum(axis=1) - 1) / 2
 
 
 def _run(tasks: list[Task], workers: int) -> list[Row]:

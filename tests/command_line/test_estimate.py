@@ -8,9 +8,10 @@ import nas
 import proxies
 import search_spaces
 from nas.command_line.config import load_config
-from nas.command_line.estimate import hours_of, print_estimate, record_bytes, trainings_wanted
+from nas.command_line.estimate import hours_of, print_estimate, record_bytes
 from nas.engine import Store, run_serial
 from nas.engine.check import Reference
+from nas.engine.finalists import training_left
 from nas.engine.search import Search
 from nas.engine.settings import FinalistSettings, SearchSettings
 from proxies.base import Measurement, Proxy, Rehearsal
@@ -91,11 +92,11 @@ def test_the_same_architecture_is_timed_again():
 
 
 def test_what_is_trained():
-    assert trainings_wanted(SearchSettings(samples=14, finalists=FinalistSettings(count=0))) == 14
+    assert training_left(SearchSettings(samples=14, finalists=FinalistSettings(count=0)), 0, ()) == 14
     references = (Reference("spinenet-49", nas.load("spinenet-49")),)
     finalists = FinalistSettings(count=3, longer=1.5, seeds=2, winner_seeds=4)
     settings = SearchSettings(samples=14, references=references, finalists=finalists)
-    assert trainings_wanted(settings) == 14 + 1 + 1.5 * (3 * 2 + 2 * 4)
+    assert training_left(settings, 0, ()) == 14 + 1 + 1.5 * (3 * 2 + 2 * 4)
 
 
 @pytest.mark.parametrize(("trainings", "workers", "rounds"), [(1, 1, 1), (7, 2, 4), (8, 2, 4), (1, 8, 1)])
