@@ -9,7 +9,7 @@ from nas.detectors.heads import Classifier, MaskRCNN, RetinaNet
 from nas.detectors.inference import keep_freed_memory, optimise
 from nas.detectors.published import PUBLISHED
 from nas.detectors.scaling import PROXY, Scaling
-from nas.detectors.weights import load_detector, save_detector
+from nas.detectors.weights import TrainedOn, load_detector, read_trained_on, save_detector
 
 __all__ = [
     "CONVENTIONS",
@@ -23,6 +23,7 @@ __all__ = [
     "Network",
     "RetinaNet",
     "Scaling",
+    "TrainedOn",
     "as_detector",
     "build_detector",
     "cost",
@@ -32,5 +33,6 @@ __all__ = [
     "load_published",
     "optimise",
     "paste_masks",
+    "read_trained_on",
     "save_detector",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,22 @@ from search_spaces.settings import build_settings
 SCHEMA_VERSION = 1
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What a detector was trained on, as far as whoever uses its weights must know it.
+
+    Attributes:
+        class_names: K names, the first is label 1's.
+        image_size: side of the square images in pixels; a picture is brought to it before the detector sees it.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+
+
 def describe(network: Network) -> dict[str, Any]:
     """What :func:`load_detector` builds a network from: architecture, scaling, head, classes; JSON-serialisable."""
     return {
@@ -34,16 +50,21 @@ def describe(network: Network) -> dict[str, Any]:
     }
 
 
-def save_detector(network: Network, path: str | Path, source: str | None = None) -> None:
+def save_detector(
+    network: Network, path: str | Path, source: str | None = None, trained_on: TrainedOn | None = None
+) -> None:
     """Write the weights, batch-norm statistics included, to ``path`` (safetensors).
 
     Args:
         source: where the weights come from, a note for people.
+        trained_on: what :func:`read_trained_on` gives back.
 
     Raises:
         FileError: the file cannot be written; one that was there is unchanged.
     """
     metadata = {"detector": json.dumps(describe(network)), **({"source": source} if source else {})}
+    if trained_on is not None:
+        metadata["trained_on"] = json.dumps(asdict(trained_on))
     tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
     path = Path(path)
     try:
@@ -80,6 +101,30 @@ def load_detector(path: str | Path) -> Network:
     network = _build(metadata, path)
     fill(network, tensors, str(path))
     return network.eval()
+
+
+def read_trained_on(path: str | Path) -> TrainedOn | None:
+    """What the detector in a file that :func:`load_detector` reads was trained on; None where the file does not say.
+
+    Raises:
+        ConfigError: the file cannot be read, or what it says is no such description.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("trained_on")
+        if text is None:
+            return None
+        told = json.loads(text)
+        names, image_size = told["class_names"], told["image_size"]
+        if not all(isinstance(name, str) for name in names) or not isinstance(image_size, int):
+            raise TypeError
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(f"weights {path}: not a readable safetensors file ({error}).") from None
+    except (ValueError, TypeError, KeyError):
+        raise ConfigError(
+            f"weights {path}: its metadata trained_on must be an object of class_names (texts) and image_size (pixels)."
+        ) from None
+    return TrainedOn(names, image_size)
 
 
 def fill(network: Network, tensors: dict[str, Tensor], where: str) -> None:

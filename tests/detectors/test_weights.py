@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import nas
 from nas.detectors import Scaling, build_detector, load_detector, save_detector, weights
-from nas.detectors.weights import describe
+from nas.detectors.weights import TrainedOn, describe, read_trained_on
 from search_spaces.errors import ConfigError, FileError
 
 TINY = Scaling(
@@ -110,3 +110,19 @@ def test_a_wrong_description_is_named(tmp_path: Path, change: dict[str, object] 
     save_file(load_file(path), path, metadata)
     with pytest.raises(ConfigError, match=words):
         load_detector(path)
+
+
+def test_what_a_detector_was_trained_on_comes_back(tmp_path: Path) -> None:
+    told = TrainedOn(("red cell", "größe", ""), 320)
+    path = tmp_path / "weights.safetensors"
+    save_detector(build_detector("spinenet-49", TINY, classes=4), path, trained_on=told)
+    assert read_trained_on(path) == told
+    assert read_trained_on(write(tmp_path / "untold.safetensors")) is None
+
+
+@pytest.mark.parametrize("told", ["no JSON", "[]", '{"class_names": [1], "image_size": 3}', '{"class_names": ["a"]}'])
+def test_a_broken_description_of_the_training_is_named(tmp_path: Path, told: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": torch.zeros(1)}, path, {"trained_on": told})
+    with pytest.raises(ConfigError, match="trained_on must be an object of class_names"):
+        read_trained_on(path)
