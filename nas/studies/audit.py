@@ -115,7 +115,8 @@ class AuditSettings:
 
 
 def plan(fidelities: Sequence[Fidelity], candidates: Sequence[Candidate], settings: AuditSettings) -> Iterator[Job]:
-    """All measurements in the order in which they are made: proxy after proxy, seed after seed.
+    """All measurements in the order in which they are made: every proxy once with each seed, so that what is there
+    early compares all of them.
 
     Raises:
         ConfigError: there are too few architectures, or two proxies or architectures have one name.
@@ -128,10 +129,11 @@ def plan(fidelities: Sequence[Fidelity], candidates: Sequence[Candidate], settin
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ConfigError(f"two {what} of the audit are called {twice!r}; each must have a name of its own.")
-    for fidelity in fidelities:
-        wanted = [settings.seeds_of(fidelity.name, place, one) for place, one in enumerate(candidates)]
-        for seed in range(max(wanted)):
-            yield from (Job(fidelity, one, seed) for one, seeds in zip(candidates, wanted) if seed < seeds)
+    for seed in range(max(settings.reference_seeds, settings.published_seeds)):
+        for fidelity in fidelities:
+            for place, one in enumerate(candidates):
+                if seed < settings.seeds_of(fidelity.name, place, one):
+                    yield Job(fidelity, one, seed)
 
 
 def missing(jobs: Sequence[Job], folder: Path) -> list[Job]:
