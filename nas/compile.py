@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from nas.command_line import Config, run_command
 from nas.command_line.checks import check_format
 from nas.command_line.cost_table import cost_row, print_costs, print_files
+from proxies.reward import IMAGE_SIZE
 from search_spaces.errors import ConfigError
 
 if TYPE_CHECKING:
     from nas.detectors import Network
     from nas.detectors.inference.latency import Latency
     from nas.detectors.sizes import Size
-
-DEFAULT_SIZE = 640
 
 
 def compile_architecture(config: Config) -> None:
@@ -62,7 +61,7 @@ def compile_one(config: Config) -> None:
 
     table = config["format"] == "table"
     detector = make_detector(config, with_values=bool(config["out"] or config["measure"]))
-    size = read_image_size(DEFAULT_SIZE if config["image_size"] is None else config["image_size"], detector)
+    size = read_image_size(IMAGE_SIZE if config["image_size"] is None else config["image_size"], detector)
     name = str(config["weights"] if config["arch"] is None else config["arch"])
     row = cost_row(name, detector, size, cost(detector, size), config["blocks"])
     if table:

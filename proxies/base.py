@@ -173,6 +173,14 @@ class Proxy(ABC):
         """The same proxy with a training ``factor`` times as long; where nothing is trained, itself."""
         return self
 
+    def score_name(self) -> str | None:
+        """What it gives in the place of AP; None where it measures AP."""
+        return None
+
+    def has_detectors(self) -> bool:
+        """Whether detectors are what it measures, so that it makes sense to count what they cost in full size."""
+        return True
+
     def check(self, architecture: Architecture) -> None:  # noqa: B027 (most proxies build nothing)
         """Check, without training, that the proxy can build an architecture which need not come from the space.
 

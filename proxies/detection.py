@@ -198,7 +198,8 @@ class DetectionProxy(Proxy):
         part = self._shortened(min(TIMED_STEPS, whole.steps), TIMED_BATCHES).evaluate(architecture, seed)
         if "evaluate" in part.seconds:
             part = replace(part, error=None)  # no object of the few images may have counted, which is no failure here
-        return extrapolate(part, whole)
+        statistics, twice = min(self.settings.statistics_images, whole.train_images), self.settings.compare_statistics
+        return extrapolate(part, whole, statistics, evaluations=2 if twice else 1)
 
     def _shortened(self, steps: int, eval_batches: int) -> DetectionProxy:
         settings = replace(self.settings, steps=steps, epochs=None)

@@ -45,6 +45,10 @@ class LossProxy(DetectionProxy):
 
     settings: LossSettings
 
+    def score_name(self) -> str:
+        """What minus the loss is called."""
+        return NAME
+
     def rehearse(self, architecture: Architecture, seed: int) -> Rehearsal:
         """One whole evaluation, which is short."""
         return Proxy.rehearse(self, architecture, seed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import NoneType
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError
 from search_spaces.settings import SettingError, as_yaml, of_type, one_of, positive, within
 
+IMAGE_SIZE = 640
+"""Side in pixels of the images for which the detector is counted that a user will build."""
 COSTS = {"multiply_adds": "multiply-adds", "params": "parameters"}
 """Name of a cost -> what it counts."""
 
@@ -71,11 +74,21 @@ def reward(measurement: Measurement) -> float | None:
     return None if measurement.error is not None else measurement.value
 
 
-def count_full_size(architecture: Architecture) -> Counts:
-    """The cost of the detector that a user will build, which takes PyTorch to count."""
+@dataclass(frozen=True, slots=True)
+class FullSize:
+    """What the detector costs that a user will build: trainable parameters, and multiply-adds of one image."""
+
+    params_trainable: int
+    multiply_adds: int
+
+
+@lru_cache(maxsize=2**16)
+def count_full_size(architecture: Architecture, image_size: int = IMAGE_SIZE) -> FullSize:
+    """The cost of the detector that a user will build, which takes PyTorch and a tenth of a second to count, once."""
     from nas.detectors.full_size import full_size_cost
 
-    return full_size_cost(architecture)
+    counted = full_size_cost(architecture, image_size)
+    return FullSize(counted.params_trainable, counted.multiply_adds)
 
 
 @dataclass(frozen=True)
@@ -90,21 +103,40 @@ class Reward:
     settings: RewardSettings = field(default_factory=RewardSettings)
     count: Callable[[Architecture], Counts] = count_full_size
 
+    @property
+    def is_ap(self) -> bool:
+        """Whether AP, or the score in its place, is all that counts."""
+        return self.settings.cost is None
+
     def __call__(self, measurement: Measurement, architecture: Architecture) -> float | None:
         """What the controller is told; None when the evaluation failed.
 
         Raises:
             ConfigError: a cost is to count, and the proxy gives a score in the place of AP.
         """
-        value, settings = reward(measurement), self.settings
-        if value is None or settings.cost is None or settings.target is None:
+        value = reward(measurement)
+        if value is None or self.is_ap:
             return value
-        if measurement.score is not None:
-            name = measurement.value_name
+        self.check_score(None if measurement.score is None else measurement.value_name)
+        return self.of_ap(value, architecture)
+
+    def of_ap(self, ap: float, architecture: Architecture) -> float:
+        """The reward of an architecture that has this AP."""
+        cost, target = self.settings.cost, self.settings.target
+        if cost is None or target is None:
+            return ap
+        return float(ap * (_cost(self.count(architecture), cost) / target) ** self.settings.exponent)
+
+    def check_score(self, name: str | None) -> None:
+        """Check that a proxy goes with the reward: ``name`` is that of the score that it gives; None where it gives AP.
+
+        Raises:
+            ConfigError: a cost is to count, and it gives a score.
+        """
+        if name is not None and not self.is_ap:
             raise ConfigError(
-                f"reward.cost is {settings.cost}; it must be null where the proxy gives {name} and no AP."
+                f"reward.cost is {self.settings.cost}; it must be null where the proxy gives {name} and no AP."
             )
-        return float(value * (_cost(self.count(architecture), settings.cost) / settings.target) ** settings.exponent)
 
     def refuse(self, architecture: Architecture) -> str | None:
         """Why an architecture must not be trained, as a sentence; None: it may."""

@@ -73,6 +73,10 @@ class SyntheticProxy(Proxy):
             error=f"a failure drawn at fail_rate {self.fail_rate}." if failed else None,
         )
 
+    def has_detectors(self) -> bool:
+        """It builds none."""
+        return False
+
     def fingerprint(self) -> str:
         """Names the target."""
         return f"synthetic-{self.target.fingerprint}"

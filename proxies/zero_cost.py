@@ -95,6 +95,10 @@ class ZeroCostProxy(Proxy):
         chosen = {name: getattr(self.recipe, name) for name in ("image_size", "batch_size")}
         return {**chosen, "device": self.device.type if self.settings.device == "auto" else self.settings.device}
 
+    def score_name(self) -> str:
+        """The score's own."""
+        return self.settings.score
+
     def cache_bytes(self) -> int:
         """The size of the decoded images."""
         return image_bytes(self.open()[0])

@@ -13,16 +13,24 @@ from search_spaces.errors import NasError
 from search_spaces.settings import of_type
 
 
-def check_against(against: object, identity: Json) -> None:
+def check_against(against: object, identity: Json, recorded: object = None) -> tuple[str, ...]:
     """Check that the folder given with ``against``, if any, holds what a search of that identity can be compared with.
+
+    One that was ``recorded`` when the search was begun need not be there any more; a sentence then says so.
 
     Raises:
         ConfigError: it is no path.
         RecordError: it holds no such search.
     """
     of_type("against", against, str, NoneType)
-    if isinstance(against, str):
-        given_baseline(Path(against), identity)
+    try:
+        if isinstance(against, str):
+            given_baseline(Path(against), identity)
+    except NasError as error:
+        if against != recorded:
+            raise
+        return (f"the random search that this one was to be compared with cannot be used any more: {error}",)
+    return ()
 
 
 def baseline_of(run: Run, folder: Path, against: object = None) -> Baseline | None:

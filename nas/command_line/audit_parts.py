@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from nas.command_line.config import Config, load_config
-from nas.command_line.parts import make_space, proxy_factory, without_name
+from nas.command_line.parts import make_space, on_device_of, proxy_factory, without_name
 from nas.studies.audit import REFERENCE, AuditSettings, Candidate, Fidelity
 from nas.studies.candidates import candidates
 from search_spaces.errors import ConfigError
-from search_spaces.settings import integer
+from search_spaces.settings import integer, of_type
 
 
 def audit_settings(config: Config) -> AuditSettings:
@@ -41,8 +42,8 @@ def make_fidelities(config: Config, measured: Sequence[Candidate]) -> list[Fidel
         ConfigError: a proxy that does not exist, has a bad setting, or cannot build one of the architectures.
         DataError: the data set cannot be read.
     """
-    further = [_choice(name, config) for name in config["fidelities"]]
-    reference = {**_choice(config["reference"], config), "name": REFERENCE}
+    further = [_choice("fidelities", name, config) for name in config["fidelities"]]
+    reference = {**_choice("reference", config["reference"], config), "name": REFERENCE}
     found = [_fidelity(proxy, config, measured) for proxy in (reference, config["proxy"], *further)]
     unknown = set(config["only"]) - {fidelity.name for fidelity in found}
     if unknown:
@@ -52,12 +53,18 @@ def make_fidelities(config: Config, measured: Sequence[Candidate]) -> list[Fidel
     return found
 
 
-def _choice(name: str, config: Config) -> Config:
-    """The settings of a shipped proxy or of a file, on the device that the audit was given."""
-    proxy: Config = load_config("audit", [f"proxy={name}"])["proxy"]
-    return (
-        {**proxy, "device": config["proxy"]["device"]} if "device" in proxy and "device" in config["proxy"] else proxy
-    )
+def _choice(key: str, name: Any, config: Config) -> Config:
+    """The settings of a shipped proxy or of a file, on the device that the audit was given.
+
+    Raises:
+        ConfigError: there is none of that name; the sentence begins with the ``key`` that gives it.
+    """
+    of_type(key, name, str)
+    try:
+        proxy: Config = load_config("audit", [f"proxy={name}"])["proxy"]
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    return on_device_of(config["proxy"], proxy)
 
 
 def _fidelity(proxy: Config, config: Config, measured: Sequence[Candidate]) -> Fidelity:

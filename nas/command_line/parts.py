@@ -68,11 +68,20 @@ def proxy_anywhere(config: Config) -> Callable[[], Proxy]:
 def prefilter_factory(config: Config) -> Callable[[], Proxy] | None:
     """What makes the filter of a configuration with ``prefilter``, as :func:`proxy_anywhere`; None for null.
 
+    It computes where the proxy does, unless it is given a device of its own.
     The sentences of its errors begin with ``prefilter``.
     """
     if config["prefilter"] is None:
         return None
-    return partial(_make_prefilter, proxy_anywhere({**config, "proxy": config["prefilter"]}))
+    settings = config["prefilter"]
+    if settings.get("device") == "auto":
+        settings = on_device_of(config["proxy"], settings)
+    return partial(_make_prefilter, proxy_anywhere({**config, "proxy": settings}))
+
+
+def on_device_of(proxy: Config, settings: Config) -> Config:
+    """The settings of a proxy, on the device of another one; as they are where either has none to set."""
+    return {**settings, "device": proxy["device"]} if "device" in proxy and "device" in settings else settings
 
 
 def make_data(config: Config, image_size: int) -> DetectionData:

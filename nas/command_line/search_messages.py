@@ -14,9 +14,9 @@ from nas.engine.older import is_older
 from nas.engine.record import Run
 from nas.engine.store import Store
 from nas.reporting import summarise
-from nas.reporting.answer import Answer, Contender, answer
+from nas.reporting.answer import Answer, Contender, answer, longer_words
 from nas.reporting.comparison import compare, comparison_sentences
-from nas.reporting.recommendation import Point, recommend
+from nas.reporting.recommendation import Point, Recommendation, recommend
 from nas.reporting.sentences import comparisons, cost_text, estimate_text
 from nas.reporting.summary import Summary
 from nas.words import duration, number, one_line, plural, short_count
@@ -75,7 +75,7 @@ def conclude(run: Run, folder: Path, reason: str, written: tuple[Path, ...], bas
     if recommended is not None and recommended.point is None:
         raise SearchError(f"recommend: {recommended.why} Everything else is written to {folder}.")
     if recommended is not None and recommended.point is not None:
-        print(_recommendation_line(recommended.point, recommended.why))
+        print(_recommendation_line(recommended, recommended.point))
     print(f"next: {command_line('nas.compile', arch=folder / 'best.json')}")
 
 
@@ -89,8 +89,11 @@ def _best_lines(found: Answer) -> list[str]:
         said = f"{found.value_name} {number(value, 4)}{traded}"
         return [f"best: trial {best.trial.number}, {said} ({best.trial.fingerprint})"]
     by = "further seeds" if winner.final else "the seeds that chose it"
-    measured = f"{found.value_name} {estimate_text(winner.longer)} with {found.times:g} times the training and {by}"
-    lines = [f"winner of {plural(len(found.finalists), 'finalist')}: {winner.name}, {measured}"]
+    longer = f"{longer_words(found.times)} and " if found.times > 1 else ""
+    measured = f"{found.chosen_name} {estimate_text(found.chosen(winner).longer)} with {longer}{by}"
+    lines = [
+        f"winner of {plural(len(found.finalists), 'finalist')}: {winner.name}, {measured}{_ap_beside(found, winner)}"
+    ]
     if cost := cost_text(winner.cost):
         lines.append(f"as a full-size detector it has {cost} for an image of {_side(winner)} px")
     return lines
@@ -105,17 +108,23 @@ def _reference_lines(found: Answer) -> list[str]:
     lines = []
     for one in found.references:
         cost = f"; {text}" if (text := cost_text(one.cost)) else ""
-        measured = f"{found.value_name} {number(one.ap)} at the budget of a trial"
-        if found.winner is not None and one.longer is not None:
-            measured = f"{found.value_name} {estimate_text(one.longer)} likewise"
+        measured = f"{found.chosen_name} {number(found.chosen(one).as_trial)} at the budget of a trial"
+        if found.winner is not None and one.ap.longer is not None:
+            measured = f"{found.chosen_name} {estimate_text(found.chosen(one).longer)} likewise{_ap_beside(found, one)}"
         lines.append(f"{one_line(one.name)}: {measured}{cost}")
     return lines
 
 
-def _recommendation_line(point: Point, why: str) -> str:
+def _ap_beside(found: Answer, one: Contender) -> str:
+    """AP with the longer training, where all was chosen by something else."""
+    return f", {found.value_name} {estimate_text(one.ap.longer)}" if found.by_reward else ""
+
+
+def _recommendation_line(found: Recommendation, point: Point) -> str:
     milliseconds = "" if point.milliseconds is None else f", {point.milliseconds:,.0f} ms"
+    longer = "" if found.longer is None else f" and {number(found.longer)} with {longer_words(found.times)}"
     return (
-        f"recommended: {one_line(point.name)}, {why}: AP {number(point.ap)} at the budget of a trial, "
+        f"recommended: {one_line(point.name)}, {found.why}: AP {number(point.ap)} at the budget of a trial{longer}, "
         f"{short_count(point.multiply_adds)} multiply-adds{milliseconds} (recommended.json)"
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import search_spaces
 from nas.command_line.config import Config
@@ -10,13 +11,18 @@ from nas.engine.check import Reference
 from nas.engine.settings import FinalistSettings, SearchSettings
 from nas.reporting.recommendation import RecommendSettings
 from proxies.base import Proxy
-from proxies.reward import Reward, RewardSettings
+from proxies.reward import Reward, RewardSettings, count_full_size
+from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError, ConfigError
 from search_spaces.settings import SettingError, build_settings
 
 
-def search_settings(config: Config) -> SearchSettings:
+def search_settings(config: Config, known: Mapping[str, Architecture] = MappingProxyType({})) -> SearchSettings:
     """The settings of the search, which lie at the top of the configuration; ``retries`` is in the runner's part.
+
+    Args:
+        config: of a search.
+        known: references that the record holds, by name: their files are not read again.
 
     Raises:
         ConfigError: a value has the wrong type or is out of range, or a reference is not known.
@@ -24,7 +30,7 @@ def search_settings(config: Config) -> SearchSettings:
     values = {key: config[key] for key in ("samples", "seed", "failed_reward", "max_duplicates", "keep")}
     values["prefilter"] = config["prefilter"] and config["prefilter"]["name"]
     finalists = build_settings(FinalistSettings, config["finalists"], "finalists")
-    references = tuple(map(_reference, config["references"]))
+    references = tuple(_reference(name, known) for name in config["references"])
     retries = config["runner"].get("retries", 0)
     try:
         return SearchSettings(**values, retries=retries, finalists=finalists, references=references)
@@ -50,6 +56,19 @@ def recommend_settings(config: Config) -> RecommendSettings:
     return build_settings(RecommendSettings, config["recommend"], "recommend")
 
 
+def check_parts(references: Sequence[Reference], proxy: Proxy, reward: Reward, recommend: RecommendSettings) -> None:
+    """Check, before anything is trained, that the parts of a search go together.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    check_references(references, proxy)
+    check_measures(proxy, reward, recommend)
+    if recommend.limits:
+        for one in references:
+            _check_size(one, recommend.image_size)
+
+
 def check_references(references: Iterable[Reference], proxy: Proxy) -> None:
     """Check that the proxy can build every reference; nothing is trained.
 
@@ -66,8 +85,33 @@ def check_references(references: Iterable[Reference], proxy: Proxy) -> None:
             ) from None
 
 
-def _reference(name: str) -> Reference:
+def check_measures(proxy: Proxy, reward: Reward, recommend: RecommendSettings) -> None:
+    """Check, before anything is trained, that the proxy measures what reward and recommendation go by.
+
+    Raises:
+        ConfigError: it gives a score where AP is needed, or there is a limit and nothing that could be counted for it.
+    """
+    score = proxy.score_name()
+    reward.check_score(score)
+    for axis, bound in recommend.limits.items():
+        key = f"recommend.max_{axis}"
+        if score is not None:
+            raise ConfigError(f"{key} is {bound:g}; it must be null where the proxy gives {score} and no AP.")
+        if not proxy.has_detectors():
+            raise ConfigError(f"{key} is {bound:g}; it must be null where the proxy builds no detectors.")
+
+
+def _check_size(reference: Reference, image_size: int) -> None:
     try:
-        return Reference(name, search_spaces.load(name))
+        count_full_size(reference.architecture, image_size)
+    except ConfigError as error:
+        raise ConfigError(
+            f"recommend.image_size is {image_size}, and {reference.name} cannot be counted at it: {error}"
+        ) from None
+
+
+def _reference(name: str, known: Mapping[str, Architecture]) -> Reference:
+    try:
+        return Reference(name, known[name] if name in known else search_spaces.load(name))
     except ArchitectureError as error:
         raise ConfigError(f"references: {error}") from None

@@ -12,10 +12,8 @@ from nas.detectors.cost import Cost, cost
 from nas.detectors.inference.latency import measure_latency
 from search_spaces.architecture import Architecture
 
-IMAGE_SIZE = 640
 
-
-def full_size_cost(architecture: Architecture, image_size: int = IMAGE_SIZE) -> Cost:
+def full_size_cost(architecture: Architecture, image_size: int) -> Cost:
     """What it costs for square images of ``image_size`` pixels a side; nothing is run.
 
     Raises:
@@ -26,7 +24,7 @@ def full_size_cost(architecture: Architecture, image_size: int = IMAGE_SIZE) -> 
     return cost(detector, image_size)
 
 
-def full_size_milliseconds(architecture: Architecture, image_size: int = IMAGE_SIZE, device: str = "auto") -> float:
+def full_size_milliseconds(architecture: Architecture, image_size: int, device: str = "auto") -> float:
     """Median time of three runs on one image after one to warm up, raw outputs without post-processing.
 
     Raises:

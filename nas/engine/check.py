@@ -123,6 +123,12 @@ class CheckRecord:
             raise RecordError(f"{where} has a reward and no AP or score.")
 
     @property
+    def trainings(self) -> float:
+        """How much it was, in trainings of a trial's length; one where the proxy trains nothing."""
+        trained = self.measurement is None or self.measurement.budget.steps > 0
+        return self.check.longer if trained else 1.0
+
+    @property
     def value(self) -> float | None:
         """The AP that was measured, or the score in its place; None for a check without a result."""
         return self.measurement.value if self.measurement is not None and self.error is None else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from nas.engine.check import Check, Key
-from nas.engine.finalists import choose_winner, final_checks, finalist_checks, finalists, reference_checks
+from nas.engine.finalists import final_checks, reference_checks, wanted_checks
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
 
@@ -33,8 +33,7 @@ class Checking:
 
     def are_over(self) -> bool:
         """Whether none is under way or missing, once the trials are over."""
-        wanted = [*reference_checks(self._settings), *self._wanted_at_the_end(True)]
-        return not self._in_flight and not self._again and self._first_missing(wanted) is None
+        return not self._in_flight and not self._again and self._first_missing(self._wanted_at_the_end(True)) is None
 
     def again(self, check: Check) -> None:
         """A check lost its worker and is handed out once more."""
@@ -48,11 +47,7 @@ class Checking:
     def _wanted_at_the_end(self, trials_are_over: bool) -> list[Check]:
         if not trials_are_over:
             return final_checks(self._settings, None)
-        trials, checks = self._history.trials, self._history.checks
-        chosen = finalist_checks(self._settings, finalists(self._settings, trials))
-        if not chosen:
-            return []
-        return chosen + final_checks(self._settings, choose_winner(self._settings, trials, checks))
+        return wanted_checks(self._settings, self._history.trials, self._history.checks)
 
     def _next(self, wanted: Iterable[Check]) -> Check | None:
         check = self._again.pop(0) if self._again else self._first_missing(wanted)

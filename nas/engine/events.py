@@ -63,6 +63,26 @@ class SessionBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The command has done all that it does: results, costs and the report.
+
+    Attributes:
+        time: in Unix seconds.
+    """
+
+    time: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in the record."""
+        return {"kind": "ended", "time": self.time}
+
+    @classmethod
+    def from_json(cls, data: Json) -> SessionEnded:
+        """Read back what :meth:`to_json` gave."""
+        return cls(float(data["time"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
     """The controller made a proposal.
 
@@ -156,10 +176,13 @@ class Finished:
         )
 
 
-Event = SessionBegun | Proposed | Finished | Checked | Costed
+Event = SessionBegun | SessionEnded | Proposed | Finished | Checked | Costed
 
-_KINDS: dict[str, type[SessionBegun] | type[Proposed] | type[Finished] | type[Checked] | type[Costed]] = {
+_KINDS: dict[
+    str, type[SessionBegun] | type[SessionEnded] | type[Proposed] | type[Finished] | type[Checked] | type[Costed]
+] = {
     "session": SessionBegun,
+    "ended": SessionEnded,
     "proposed": Proposed,
     "finished": Finished,
     "checked": Checked,

@@ -8,7 +8,7 @@ from math import ceil
 
 from nas.engine.check import Check, CheckRecord, Purpose, check_seed
 from nas.engine.settings import SearchSettings
-from nas.engine.trial import TrialRecord, TrialState
+from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 from search_spaces.architecture import Architecture
 
 FEWEST, SHARE = 3, 7
@@ -48,6 +48,15 @@ def final_checks(settings: SearchSettings, winner: TrialRecord | None) -> list[C
     return _repeated(settings, Purpose.FINAL, of_references + of_winner, settings.finalists.winner_seeds)
 
 
+def wanted_checks(
+    settings: SearchSettings, trials: Sequence[TrialRecord], checks: Sequence[CheckRecord]
+) -> list[Check]:
+    """All checks of a search whose trials are over, as far as its finalists have chosen, in order."""
+    chosen = finalist_checks(settings, finalists(settings, trials))
+    finals = final_checks(settings, choose_winner(settings, trials, checks)) if chosen else []
+    return [*reference_checks(settings), *chosen, *finals]
+
+
 def choose_winner(
     settings: SearchSettings, trials: Iterable[TrialRecord], checks: Sequence[CheckRecord]
 ) -> TrialRecord | None:
@@ -69,9 +78,17 @@ def choose_winner(
     return next(trial for trial in chosen if means.get(trial.fingerprint) == best)
 
 
-def planned(settings: SearchSettings) -> dict[Purpose, int]:
-    """How many checks of each purpose a search makes, if as many trials are complete as it wants finalists."""
-    ends, references = finalist_count(settings), len(settings.references)
+def planned(settings: SearchSettings, trials: Sequence[TrialRecord] = (), over: bool = False) -> dict[Purpose, int]:
+    """How many checks of each purpose a search makes, if all trials to come are complete.
+
+    Args:
+        settings: how many finalists are wanted, how often they are trained, and beside which references.
+        trials: those that are recorded; one without a result becomes no finalist.
+        over: whether no further trial comes.
+    """
+    possible = sum(trial.state is TrialState.COMPLETE for trial in trials)
+    possible += 0 if over else samples_left(settings, trials)
+    ends, references = min(finalist_count(settings), possible), len(settings.references)
     return {
         Purpose.REFERENCE: references,
         Purpose.FINALIST: ends * settings.finalists.seeds,
@@ -79,15 +96,20 @@ def planned(settings: SearchSettings) -> dict[Purpose, int]:
     }
 
 
-def training_left(settings: SearchSettings, evaluated: int, checks: Sequence[CheckRecord]) -> float:
-    """What is still to be trained, in trainings of a trial's length.
+def samples_left(settings: SearchSettings, trials: Iterable[TrialRecord]) -> int:
+    """How many samples are still to be evaluated."""
+    return max(0, settings.samples - sum(trial.state in EVALUATED for trial in trials))
 
-    Args:
-        evaluated: how many architectures were evaluated.
-        checks: those that are recorded.
-    """
-    left = float(max(0, settings.samples - evaluated))
-    for purpose, count in planned(settings).items():
+
+def training_left(
+    settings: SearchSettings,
+    trials: Sequence[TrialRecord] = (),
+    checks: Sequence[CheckRecord] = (),
+    over: bool = False,
+) -> float:
+    """What is still to be trained, in trainings of a trial's length; the arguments are those of :func:`planned`."""
+    left = 0.0 if over else float(samples_left(settings, trials))
+    for purpose, count in planned(settings, trials, over).items():
         longer = 1.0 if purpose is Purpose.REFERENCE else settings.finalists.longer
         done = sum(one.check.purpose is purpose and one.check.longer == longer for one in checks)
         left += longer * max(0, count - done)

@@ -1,17 +1,19 @@
 """Where the workers' time went, from the record alone: the timeline of every worker, cut into five parts.
 
 A session has its wall time times its workers to account for. A worker's timeline runs from the session's beginning to
-the session's last result. The trials and checks on it lie between the moments at which they were begun and recorded,
-and within each the proxy measured its phases. These rules say what each stretch is:
+its end; where that is not recorded (it was cut off, or an earlier version wrote it), to its last result. The trials and
+checks on it lie between the moments at which they were begun and recorded, and within each the proxy measured its
+phases. These rules say what each stretch is:
 
 - ``training``, ``evaluation``, ``data``: the phases ``train``, ``evaluate`` with ``statistics`` and ``filter``, and
   ``data`` of a measurement. Records of earlier versions have no ``data``: there the wait for images lies in the
   other two.
 - ``engine``: what keeps a worker from them: the time until its first trial, the rest of a trial (building the detector,
-  passing on and recording the result), the gaps between its trials, trials that lost their worker, and the tail of a
-  session that was cut off or is under way, where what was begun has no result.
-- ``idle``: nothing is left to hand out: the time from a worker's last trial to the end of a session that ended by
-  itself; for a worker that got no trial at all, the time from the first trial of any worker.
+  passing on and recording the result), the gaps between its trials, trials that lost their worker, the tail of a
+  session that was cut off or is under way, where what was begun has no result, and what is done after the last result:
+  counting what detectors cost, timing them, drawing the report.
+- ``idle``: nothing is left to hand out: the time from a worker's last trial to the last result of a session that ended
+  by itself; for a worker that got no trial at all, the time from the first trial of any worker.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 
 from nas.engine.check import CheckRecord
 from nas.engine.record import Run
+from nas.engine.recorded import checks_left
 from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 
 PARTS = ("training", "evaluation", "data", "engine", "idle")
@@ -69,20 +72,25 @@ class Span:
     seconds: Mapping[str, float]
 
 
-def session_times(run: Run) -> list[tuple[float, float]]:
-    """When each session began and when its last result was recorded, in Unix seconds."""
+def last_results(run: Run) -> list[float]:
+    """When each session recorded its last result, in Unix seconds; one without results, when it began."""
     last = [session.begun for session in run.sessions]
     for one in run.evaluations:
         if one.finished is not None and one.session < len(last):
             last[one.session] = max(last[one.session], one.finished)
-    return [(session.begun, end) for session, end in zip(run.sessions, last)]
+    return last
+
+
+def session_times(run: Run) -> list[tuple[float, float]]:
+    """When each session began and when it ended, in Unix seconds: where that is not recorded, with its last result."""
+    return [(session.begun, max(last, session.ended or last)) for session, last in zip(run.sessions, last_results(run))]
 
 
 def ledger(run: Run) -> Ledger:
     """The five parts of a run; all are 0 before the first result."""
     seconds = dict.fromkeys(PARTS, 0.0)
     wall = workers_wall = beyond = 0.0
-    for index, (start, end) in enumerate(session_times(run)):
+    for index, ((start, over), end) in enumerate(zip(session_times(run), last_results(run))):
         known = run.sessions[index].provenance.get("workers") or 1
         lanes = _lanes([_span(one) for one in run.evaluations if one.session == index and _was_begun(one)], known)
         unused = max(0, known - len(lanes))
@@ -92,8 +100,9 @@ def ledger(run: Run) -> Ledger:
         first = min((max(lane[0].started, start) for lane in lanes), default=end)
         seconds["engine"] += unused * (first - start)
         seconds[tail] += unused * (end - first)
-        wall += end - start
-        workers_wall += (end - start) * (len(lanes) + unused)
+        seconds["engine"] += (len(lanes) + unused) * (over - end)
+        wall += over - start
+        workers_wall += (over - start) * (len(lanes) + unused)
     return Ledger(seconds, wall, workers_wall, beyond)
 
 
@@ -160,6 +169,8 @@ def _cut(lane: Sequence[Span], start: float, end: float, tail: str, seconds: dic
 
 def _ended_by_itself(run: Run, index: int) -> bool:
     """Whether a session went on until there was nothing left to hand out, as far as the record can say."""
+    if checks_left(run, index):
+        return False
     if index == len(run.sessions) - 1:
         return not any(trial.state is TrialState.RUNNING for trial in run.trials)
     wanted = run.sessions[index].config.get("samples")

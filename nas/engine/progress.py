@@ -30,6 +30,7 @@ def progress_text(
     session_started: float,
     now: float,
     checks: Sequence[CheckRecord] = (),
+    over: bool = False,
 ) -> str:
     """One line: evaluated/wanted, checks, best AP or score, mean of the last, trials per hour, time left, failures.
 
@@ -39,16 +40,21 @@ def progress_text(
         session: index of this session; the rate counts what was answered in it, not in earlier ones. A check counts
             as many trials as its training is longer.
         session_started, now: in Unix seconds.
+        over: whether no further trial comes.
     """
     states = Counter(trial.state for trial in trials)
     evaluated = [trial for trial in trials if trial.state in EVALUATED]
-    parts = [f"{len(evaluated)}/{settings.samples}", *_check_part(settings, checks), *_value_parts(evaluated)]
+    parts = [
+        f"{len(evaluated)}/{settings.samples}",
+        *_check_part(settings, trials, checks, over),
+        *_value_parts(evaluated),
+    ]
     fresh = float(sum(trial.session == session for trial in evaluated))
-    fresh += sum(done.check.longer for done in checks if done.session == session)
+    fresh += sum(done.trainings for done in checks if done.session == session)
     if fresh and now > session_started:
         seconds_each = (now - session_started) / fresh
         parts.append(f"{3600 / seconds_each:,.{0 if seconds_each < 36 else 1}f} trials/h")
-        if left := training_left(settings, len(evaluated), checks):
+        if left := training_left(settings, trials, checks, over):
             parts.append(f"{duration(seconds_each * left)} left")
     for state, word in (
         (TrialState.STOPPED, "stopped early"),
@@ -62,9 +68,11 @@ def progress_text(
     return " | ".join(parts)
 
 
-def _check_part(settings: SearchSettings, checks: Sequence[CheckRecord]) -> list[str]:
+def _check_part(
+    settings: SearchSettings, trials: Sequence[TrialRecord], checks: Sequence[CheckRecord], over: bool
+) -> list[str]:
     """Done/wanted checks; those of earlier settings are done beyond what is wanted."""
-    wanted = sum(planned(settings).values())
+    wanted = sum(planned(settings, trials, over).values())
     return [f"checks {min(len(checks), wanted)}/{wanted}"] if wanted else []
 
 
@@ -115,7 +123,9 @@ class ProgressLine:
         session = len(search.history.sessions) - 1
         started = search.history.sessions[session].started
         history = search.history
-        text = progress_text(history.trials, search.settings, session, started, time.time(), history.checks)
+        text = progress_text(
+            history.trials, search.settings, session, started, time.time(), history.checks, search.trials_are_over
+        )
         if self._terminal:
             rewrite_line(self._stream, text[: _columns(self._stream) - 1])
         else:

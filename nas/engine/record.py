@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.engine.check import Checked, CheckRecord
 from nas.engine.costs import Costed
-from nas.engine.events import Event, Finished, Proposed, SessionBegun
+from nas.engine.events import Event, Finished, Proposed, SessionBegun, SessionEnded
 from nas.engine.store import RECORD_NAME, read_events
 from nas.engine.trial import TrialRecord, TrialState
 from search_spaces.errors import RecordError
@@ -23,14 +23,17 @@ class Session:
         started: in Unix seconds.
         config: the resolved configuration.
         provenance: commit, versions, device, fingerprint of the data set; when the command was given and how many
-            workers it has, where they are known.
+            workers it has, where they are known; by name, the references as they were read.
         identity: what must be equal in all sessions of a run.
+        ended: when the command had done all that it does, in Unix seconds; None where it was cut off or is under way,
+            and in records of earlier versions.
     """
 
     started: float
     config: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
+    ended: float | None = None
 
     @property
     def begun(self) -> float:
@@ -60,6 +63,10 @@ class Run:
     def evaluations(self) -> tuple[TrialRecord | CheckRecord, ...]:
         """What workers may have evaluated: the trials, then the checks."""
         return (*self.trials, *self.checks)
+
+    def ending(self, moment: float) -> Run:
+        """The same with a last session that ends then, in Unix seconds."""
+        return replace(self, sessions=(*self.sessions[:-1], replace(self.sessions[-1], ended=moment)))
 
 
 def read_run(folder: Path | str) -> Run:
@@ -118,6 +125,8 @@ class History:
             match event:
                 case SessionBegun():
                     self.sessions.append(Session(event.started, event.config, event.provenance, event.identity))
+                case SessionEnded():
+                    self.sessions[-1] = replace(self.sessions[-1], ended=event.time)
                 case Proposed():
                     self.trials.append(self._proposed(event))
                 case Finished():

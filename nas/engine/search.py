@@ -17,7 +17,7 @@ from nas.engine.asking import Asking
 from nas.engine.check import Check, Checked
 from nas.engine.checking import Checking
 from nas.engine.costs import Costed
-from nas.engine.events import Event, Finished
+from nas.engine.events import Event, Finished, SessionEnded
 from nas.engine.prefilter import Prefilter
 from nas.engine.record import History
 from nas.engine.settings import SearchSettings
@@ -38,6 +38,7 @@ class Search:
         settings: see :class:`SearchSettings`.
         space: decodes the decisions.
         folder: the run folder.
+        reward: turns a measurement into what the controller is told.
         history: sessions, trials and checks so far; the last session is this one.
     """
 
@@ -67,7 +68,7 @@ class Search:
         self.history = History(store.folder / RECORD_NAME)
         self._controller = controller
         self._store = store
-        self._reward = reward
+        self.reward = reward
         self._on_change = on_change
         self._in_flight: set[int] = set()
         self._unwritten: list[Event] = []
@@ -84,6 +85,11 @@ class Search:
         """Why the search is over, as a sentence; None while a trial or check is running, or another may come."""
         reason = self._why_no_more_trials()
         return reason if reason is None or self._checking.are_over() else None
+
+    @property
+    def trials_are_over(self) -> bool:
+        """Whether the controller is asked for nothing more, and no trial is running."""
+        return self._why_no_more_trials() is not None
 
     def _why_no_more_trials(self) -> str | None:
         """Why the controller is asked for nothing more; None while a trial is running or another may be proposed."""
@@ -105,7 +111,7 @@ class Search:
         return (
             self._checking.next_reference()
             or self._next_of_the_controller()
-            or self._checking.next_at_the_end(self._why_no_more_trials() is not None)
+            or self._checking.next_at_the_end(self.trials_are_over)
         )
 
     def finish(self, trial: Trial | Check, measurement: Measurement, started: float | None = None) -> None:
@@ -119,7 +125,7 @@ class Search:
         Raises:
             RecordError: the record cannot be written.
         """
-        self._close(trial, judge(trial, measurement, self._reward, self.settings), measurement, started)
+        self._close(trial, judge(trial, measurement, self.reward, self.settings), measurement, started)
 
     def stop(self, trial: Trial, measurement: Measurement, reason: str, started: float | None = None) -> None:
         """Record that a trial was trained less than the others; the controller is told None and learns nothing.
@@ -133,7 +139,7 @@ class Search:
         Raises:
             RecordError: the record cannot be written.
         """
-        verdict = judge(trial, measurement, self._reward, self.settings)
+        verdict = judge(trial, measurement, self.reward, self.settings)
         if verdict.state is TrialState.COMPLETE:
             verdict = Verdict(TrialState.STOPPED, verdict.reward, reason)
         self._close(trial, verdict, measurement, started)
@@ -205,6 +211,16 @@ class Search:
         self._store.append(events)
         for event in events:
             self.history.apply(event)
+
+    def end(self) -> None:
+        """Record that this session ends now.
+
+        Raises:
+            RecordError: the record cannot be written.
+        """
+        event = SessionEnded(time.time())
+        self._store.append([event])
+        self.history.apply(event)
 
     def _emit(self, event: Event) -> None:
         """Take an event in; :meth:`_write` puts it on the disk."""

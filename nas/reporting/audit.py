@@ -18,8 +18,8 @@ from search_spaces.drawing import LIGHT, Theme
 from search_spaces.matplotlib_style import plain_style
 
 HEADINGS = (
-    *("proxy", "architectures", "Kendall (95 %)", "Spearman", "best half", "top quarter", "between seeds (95 %)"),
-    *("ICC", "core seconds", "published in order"),
+    *("proxy", "architectures", "Kendall (95 %)", "Spearman", "best half (95 %)", "top quarter (95 %)"),
+    *("between seeds (95 %)", "ICC (95 %)", "core seconds", "published in order"),
 )
 PANELS_A_ROW = 3
 PANEL = (3.3, 2.9)  # inches
@@ -81,8 +81,8 @@ def _cells(agreement: Agreement) -> tuple[str, ...]:
     compared = (
         _with_ends(agreement.kendall),
         _number(agreement.spearman.estimate),
-        _number(agreement.kendall_best_half),
-        _number(agreement.top_quarter),
+        _with_ends(agreement.kendall_best_half),
+        _with_ends(agreement.top_quarter),
     )
     seconds = agreement.reading.core_seconds
     return (
@@ -90,7 +90,7 @@ def _cells(agreement: Agreement) -> tuple[str, ...]:
         str(agreement.architectures),
         *(("",) * 4 if is_reference else compared),
         _with_ends(agreement.seeds_spearman),
-        _number(agreement.icc),
+        _with_ends(agreement.icc),
         "" if seconds is None else f"{seconds:,.1f}",
         ("yes" if agreement.in_order else "no: ") + ("" if agreement.in_order else ", ".join(agreement.published)),
     )

@@ -24,12 +24,9 @@ from nas.reporting.canvas import (
     say_empty,
     style,
 )
-from nas.reporting.fronts import Mark, draw_front, unit_of
 from nas.reporting.summary import (
     FAILURES,
-    cost_points,
     metric_series,
-    pareto_front,
     running_mean,
     samples,
     stopped,
@@ -89,21 +86,6 @@ def draw_rewards(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
         _mark_failures(axes, failed, theme)
     if not measured and not failed and not early:
         say_empty(axes, theme, "no trial has finished yet")
-    finish(figure, axes, path, theme)
-
-
-@plain_style()
-def draw_costs(run: Run, path: str | Path, theme: Theme = LIGHT) -> None:
-    """AP against multiply-adds of one proxy image, with the Pareto front and its trial numbers."""
-    points = cost_points(run)
-    scale, unit = unit_of([point.multiply_adds for point in points])
-    figure, axes = canvas(theme, f"multiply-adds per image{unit}", "AP on the proxy task")
-    if points:
-        dots(axes, [point.multiply_adds / scale for point in points], [point.ap for point in points], "sample")
-        marks = [Mark(str(point.number), point.multiply_adds / scale, point.ap) for point in pareto_front(points)]
-        draw_front(axes, marks, theme, "Pareto front, with trial numbers")
-    else:
-        say_empty(axes, theme, "no trial has an AP yet")
     finish(figure, axes, path, theme)
 
 

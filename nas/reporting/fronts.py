@@ -1,4 +1,7 @@
-"""AP against cost as a figure: every point, the front, its knee, and the limit that was asked for."""
+"""AP against cost as a figure: every point, the front, its knee, and the limit that was asked for.
+
+The cost is that of full-size detectors or, where these were not counted, of the proxy's own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 
 from nas.engine.record import Run
 from nas.reporting.canvas import BEST, canvas, dots, finish, say_empty
-from nas.reporting.recommendation import Axis, Point, front, knee, limits, points
+from nas.reporting.recommendation import Axis, Point, front, knee, limits, points, proxy_points
 from nas.words import one_line
 from search_spaces.drawing import LIGHT, Theme
 from search_spaces.matplotlib_style import plain_style
@@ -23,6 +26,7 @@ WORDS: dict[Axis, str] = {
     "multiply_adds": "multiply-adds per image of the full-size detector",
     "milliseconds": "milliseconds per image of the full-size detector",
 }
+OF_THE_PROXY = "multiply-adds per image of the proxy's detector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,19 @@ class Mark:
 
 @plain_style()
 def draw_fronts(run: Run, path: str | Path, theme: Theme = LIGHT, axis: Axis = "multiply_adds") -> None:
-    """AP on the proxy task against one cost of the full-size detector, with front, references, knee and limit."""
-    shown = [point for point in points(run) if axis == "multiply_adds" or point.milliseconds is not None]
+    """AP on the proxy task against one cost of the full-size detector, with front, references, knee and limit.
+
+    Against that of the proxy's detector, without knee and limit, where no full-size one was counted.
+    """
+    counted = points(run)
+    every = counted or proxy_points(run)
+    shown = [point for point in every if axis == "multiply_adds" or point.milliseconds is not None]
     scale, unit = unit_of([point.cost(axis) for point in shown])
-    figure, axes = canvas(theme, f"{WORDS[axis]}{unit}", "AP on the proxy task")
+    figure, axes = canvas(theme, f"{WORDS[axis] if counted else OF_THE_PROXY}{unit}", "AP on the proxy task")
     if shown:
         _draw_points(axes, shown, axis, scale, theme)
-        if (bound := limits(run).get(axis)) is not None:
+        _draw_front(axes, front(shown, axis), axis, scale, theme, with_knee=bool(counted))
+        if counted and (bound := limits(run).get(axis)) is not None:
             axes.axvline(bound / scale, color=theme.output, linewidth=1.2, linestyle="--", zorder=1, label="limit")
     else:
         say_empty(axes, theme, "no detector was measured yet")
@@ -58,10 +68,17 @@ def _draw_points(axes: Axes, shown: Sequence[Point], axis: Axis, scale: float, t
         axes.scatter(xs, ys, s=46, marker="D", color=theme.quiet, linewidths=0, zorder=3, label="reference")
         for point, x, y in zip(references, xs, ys):
             _write(axes, one_line(point.name), x, y, theme, below=True)
-    of_front = front(shown, axis)
+
+
+def _draw_front(axes: Axes, of_front: Sequence[Point], axis: Axis, scale: float, theme: Theme, with_knee: bool) -> None:
+    """A front as steps, with names beside its points where there is room."""
     marks = [Mark("" if point.is_reference else point.name, point.cost(axis) / scale, point.ap) for point in of_front]
-    draw_front(axes, marks, theme, "front")
-    if (best := knee(of_front, axis)) is not None:
+    costs, aps = [mark.cost for mark in marks], [mark.ap for mark in marks]
+    axes.step(costs, aps, where="post", color=BEST, linewidth=1.6, zorder=3)
+    axes.scatter(costs, aps, s=42, color=BEST, edgecolors=theme.paper, linewidths=1.0, zorder=4, label="front")
+    for mark in _apart(axes, marks):
+        _write(axes, mark.label, mark.cost, mark.ap, theme)
+    if with_knee and (best := knee(of_front, axis)) is not None:
         axes.scatter(
             [best.cost(axis) / scale],
             [best.ap],
@@ -72,15 +89,6 @@ def _draw_points(axes: Axes, shown: Sequence[Point], axis: Axis, scale: float, t
             zorder=5,
             label="knee",
         )
-
-
-def draw_front(axes: Axes, marks: Sequence[Mark], theme: Theme, label: str) -> None:
-    """A front as steps, with what is written beside its points where there is room."""
-    costs, aps = [mark.cost for mark in marks], [mark.ap for mark in marks]
-    axes.step(costs, aps, where="post", color=BEST, linewidth=1.6, zorder=3)
-    axes.scatter(costs, aps, s=42, color=BEST, edgecolors=theme.paper, linewidths=1.0, zorder=4, label=label)
-    for mark in _apart(axes, marks):
-        _write(axes, mark.label, mark.cost, mark.ap, theme)
 
 
 def unit_of(values: Sequence[float]) -> tuple[float, str]:

@@ -17,7 +17,8 @@ MEANINGS = {
     "training": "optimiser steps",
     "evaluation": "detecting in the reserved images, and COCO's numbers; the score of a prefilter",
     "data": "waiting for images, in training and in evaluation",
-    "engine": "starting, building detectors, handing out, recording; trials that were lost, cut off or are under way",
+    "engine": "starting, building detectors, handing out, recording; trials that were lost, cut off or are under way; "
+    "at the end counting, timing and drawing",
     "idle": "nothing was left to hand out",
 }
 SIZE = (8.6, 1.2)  # inches
@@ -38,7 +39,7 @@ def ledger_sentence(found: Ledger) -> str:
     """How much time there was to account for, and whether clocks differed."""
     workers = found.worker_seconds / found.wall_seconds
     text = (
-        f"The wall time of {duration(found.wall_seconds)}, from when the command was given to the last result, "
+        f"The wall time of {duration(found.wall_seconds)}, from when the command was given to its end, "
         f"times {workers:.3g} worker{'s' if workers != 1 else ''} is {duration(found.worker_seconds)}; the parts add "
         "up to it."
     )

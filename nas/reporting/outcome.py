@@ -7,13 +7,11 @@ from html import escape
 from pathlib import Path
 
 from nas.engine.record import Run
-from nas.reporting.answer import Answer, Contender
-from nas.reporting.figures import draw_costs
+from nas.reporting.answer import Answer, Contender, longer_words
 from nas.reporting.fronts import draw_fronts
 from nas.reporting.markup import figure, note, row, section
-from nas.reporting.recommendation import Axis, points, recommend
+from nas.reporting.recommendation import Axis, points, proxy_points, recommend
 from nas.reporting.sentences import comparisons, cost_text, estimate_text
-from nas.reporting.summary import cost_points
 from nas.words import number, short_count
 from search_spaces.drawing import Theme
 
@@ -23,18 +21,15 @@ def outcome(found: Answer) -> str:
     rows = _rows(found)
     if not rows:
         return ""
-    columns = (
-        f"{found.value_name} as a trial",
-        f"{found.value_name}, {found.times:g} times the training",
-        "winner's lead",
-        "multiply-adds",
-        "ms",
-    )
+    name, longer = found.chosen_name, longer_words(found.times)
+    in_ap = [f"{found.value_name}, {longer}"] if found.by_reward else []
+    columns = (f"{name} as a trial", f"{name}, {longer}", "winner's lead", *in_ap, "multiply-adds", "ms")
     header = row([("", ""), *((column, "right") for column in columns)], "th")
     body = "\n".join(rows)
     text = (
         "Intervals are 95 % (Student's t). The winner and the references were trained with the same further seeds, "
-        "which have chosen nothing; a finalist's AP has chosen the winner. Costs are those of the full-size detector."
+        f"which have chosen nothing; a finalist's {name} has chosen the winner. Costs are those of the full-size "
+        "detector."
     )
     return section(
         "Winner, references, finalists",
@@ -47,10 +42,10 @@ def fronts(run: Run) -> str:
     """AP against multiply-adds and milliseconds of full-size detectors; of the proxy's where these were not counted."""
     every = points(run)
     if not every:
-        if not cost_points(run):
+        if not proxy_points(run):
             return ""
         text = "Every complete trial. A trial on the front has no other that is both cheaper and better."
-        return section("Accuracy against cost", figure(lambda path, theme: draw_costs(run, path, theme), text))
+        return section("Accuracy against cost", figure(partial(_draw, run, "multiply_adds"), text))
     text = "Every complete trial and the references. A point on the front has no other that is both cheaper and better."
     body = figure(partial(_draw, run, "multiply_adds"), text)
     devices = sorted({cost.device for cost in run.costs if cost.device})
@@ -73,18 +68,19 @@ def _recommended(run: Run) -> str:
 
 
 def _rows(found: Answer) -> list[str]:
-    winner = [_row(f"{found.winner.name}, the winner", found.winner, "")] if found.winner else []
-    references = [_row(one.name, one, _lead(found, one)) for one in found.references]
+    winner = [_row(found, f"{found.winner.name}, the winner", found.winner, "")] if found.winner else []
+    references = [_row(found, one.name, one, _lead(found, one)) for one in found.references]
     others = [one for one in found.finalists if found.winner is None or one.name != found.winner.name]
-    return winner + references + [_row(one.name, one, "") for one in others if one.longer or one.errors]
+    return winner + references + [_row(found, one.name, one, "") for one in others if one.ap.longer or one.errors]
 
 
-def _row(name: str, one: Contender, lead: str) -> str:
-    cost = one.cost
+def _row(found: Answer, name: str, one: Contender, lead: str) -> str:
+    cost, measured = one.cost, found.chosen(one)
     cells = [
-        number(one.ap),
-        estimate_text(one.longer),
+        number(measured.as_trial),
+        estimate_text(measured.longer),
         lead,
+        *([estimate_text(one.ap.longer)] if found.by_reward else []),
         short_count(cost.multiply_adds) if cost else number(None),
         number(cost.milliseconds if cost else None, 0),
     ]
@@ -93,9 +89,9 @@ def _row(name: str, one: Contender, lead: str) -> str:
 
 def _lead(found: Answer, reference: Contender) -> str:
     difference = found.difference(reference)
-    if difference is None or difference.low is None or difference.high is None:
-        return number(None) if difference is None else f"{difference.mean:+.3f}"
-    return f"{difference.mean:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
+    if difference is None or not difference.has_ends:
+        return number(None) if difference is None else f"{difference.estimate:+.3f}"
+    return f"{difference.estimate:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
 
 
 def _notes(found: Answer) -> str:

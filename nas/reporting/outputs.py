@@ -14,9 +14,9 @@ from nas.reporting.answer import Answer, answer, recommended_size
 from nas.reporting.configuration import essentials
 from nas.reporting.figures import draw_rewards
 from nas.reporting.page import write_report
-from nas.reporting.recommendation import Point, recommend
+from nas.reporting.recommendation import Point, Recommendation, recommend
 from nas.reporting.summary import Sample
-from nas.statistics.student import Estimate
+from nas.statistics import Interval
 from nas.words import number, one_line
 from search_spaces.architecture import Architecture, dumps
 from search_spaces.drawing import draw
@@ -24,11 +24,14 @@ from search_spaces.drawing import draw
 RECOMMENDED = "recommended.json"
 
 
-def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None) -> tuple[Path, ...]:
+def write_outputs(
+    run: Run, folder: str | Path, baseline: Baseline | None = None, ends_now: bool = False
+) -> tuple[Path, ...]:
     """Write the outputs, each replaced in one step, and return their paths; ``best.*`` needs a complete trial.
 
     ``baseline`` is the random search that the report compares the run with, where there is one;
     ``recommended.json`` needs an architecture that meets the limits, and full-size detectors that were counted.
+    ``ends_now`` says that the run's last session ends with this, so that the time that it takes is the session's.
 
     Raises:
         FileError: a file cannot be written; those already written are whole.
@@ -39,11 +42,11 @@ def write_outputs(run: Run, folder: str | Path, baseline: Baseline | None = None
     recommended = recommend(run)
     (folder / RECOMMENDED).unlink(missing_ok=True)  # an earlier session may have had other limits
     if recommended is not None and recommended.point is not None:
-        written.append(_write_recommended(run, recommended.point, recommended.why, folder))
+        written.append(_write_recommended(run, recommended, recommended.point, folder))
     curve = folder / "reward.png"
     with replacing(curve) as temporary:
         draw_rewards(run, temporary)
-    return (*written, curve, write_report(run, folder, baseline))
+    return (*written, curve, write_report(run, folder, baseline, ends_now))
 
 
 def _write_best(run: Run, found: Answer, folder: Path) -> Path:
@@ -60,16 +63,19 @@ def _write_best(run: Run, found: Answer, folder: Path) -> Path:
         "commit": session.provenance.get("commit"),
     }
     if found.winner is not None:
-        origin |= {"chosen_by": "finalists", "times_longer": found.times, "longer_ap": _as_json(found.winner.longer)}
+        origin |= {"chosen_by": "finalists", "times_longer": found.times}
+        origin |= {"longer_ap": _as_json(found.winner.ap.longer)}
+        origin |= {"longer_reward": _as_json(found.winner.reward.longer)} if found.by_reward else {}
     return _write_architecture(best.architecture, folder.resolve().name, origin, folder / "best.json")
 
 
-def _write_recommended(run: Run, point: Point, why: str, folder: Path) -> Path:
+def _write_recommended(run: Run, found: Recommendation, point: Point, folder: Path) -> Path:
     origin = {
         "name": point.name,
-        "why": why,
+        "why": found.why,
         "ap": point.ap,
-        "longer_ap": point.longer,
+        "longer_ap": found.longer,
+        "times_longer": found.times,
         "multiply_adds": point.multiply_adds,
         "milliseconds": point.milliseconds,
         "image_size": recommended_size(run),
@@ -87,8 +93,11 @@ def _write_architecture(architecture: Architecture, name: str, origin: Mapping[s
     return path
 
 
-def _as_json(value: Estimate | None) -> dict[str, Any] | None:
-    return None if value is None else asdict(value)
+def _as_json(value: Interval | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    low, high = (value.low, value.high) if value.has_ends else (None, None)
+    return {"mean": value.estimate, "low": low, "high": high, "count": value.count}
 
 
 def _draw_best(best: Sample, folder: Path) -> Path:

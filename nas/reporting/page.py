@@ -11,6 +11,7 @@ from typing import Any
 from nas.disk import replacing
 from nas.engine.baseline import Baseline
 from nas.engine.record import Run
+from nas.engine.recorded import REFERENCES
 from nas.engine.trial import TrialState
 from nas.reporting.answer import answer
 from nas.reporting.comparison import compare, comparison_sentences
@@ -41,36 +42,32 @@ STATES = {
 """State -> what the page calls it, in order."""
 
 
-def write_report(run: Run, folder: str | Path, baseline: Baseline | None = None) -> Path:
+def write_report(run: Run, folder: str | Path, baseline: Baseline | None = None, ends_now: bool = False) -> Path:
     """Write ``report.html`` into the run folder and return its path; the earlier one is replaced in one step.
 
     Works for a run that is under way and for one without any trial. ``baseline`` is the random search that the run is
-    compared with, where there is one.
+    compared with, where there is one. ``ends_now`` says that the run's last session ends with this report.
 
     Raises:
         FileError: the file cannot be written.
     """
     path = Path(folder) / "report.html"
     with replacing(path) as temporary:
-        temporary.write_text(printable(render_report(run, Path(folder).resolve().name, baseline)), encoding="utf-8")
+        page = render_report(run, Path(folder).resolve().name, baseline, ends_now)
+        temporary.write_text(printable(page), encoding="utf-8")
     return path
 
 
-def render_report(run: Run, name: str, baseline: Baseline | None = None) -> str:
+def render_report(run: Run, name: str, baseline: Baseline | None = None, ends_now: bool = False) -> str:
     """The page as HTML; ``name`` is what the run is called. Everything that comes from the record is escaped."""
-    summary, found = summarise(run), answer(run)
+    drawn = _drawn(run, baseline)
+    run = run.ending(time.time()) if ends_now and run.sessions else run  # drawing took its time as well
+    summary = summarise(run)
     parts = [
         _heading(run, summary, name),
         _numbers(summary),
         _warnings(run),
-        _rewards(run, summary),
-        _against_random(run, summary, baseline),
-        _best(found.best),
-        outcome(found),
-        note(limits(summary, found.winner is not None and found.winner.final)),
-        _top(run),
-        fronts(run),
-        _controller(run),
+        *drawn,
         _time(run, summary),
         _failures(summary),
         _settings(run),
@@ -83,6 +80,21 @@ def render_report(run: Run, name: str, baseline: Baseline | None = None) -> str:
         + "\n".join(part for part in parts if part)
         + f"\n<footer>Written {moment(time.time())} from the record of the run.</footer>\n</body>\n</html>\n"
     )
+
+
+def _drawn(run: Run, baseline: Baseline | None) -> list[str]:
+    """What was found, in sections; most of the time that a page takes goes into their figures."""
+    summary, found = summarise(run), answer(run)
+    return [
+        _rewards(run, summary),
+        _against_random(run, summary, baseline),
+        _best(found.best),
+        outcome(found),
+        note(limits(summary, found.winner is not None and found.winner.final)),
+        _top(run),
+        fronts(run),
+        _controller(run),
+    ]
 
 
 def _heading(run: Run, summary: Summary, name: str) -> str:
@@ -227,5 +239,5 @@ def _provenance(run: Run) -> str:
     sessions = [(f"session {at}", f"started {moment(session.begun)}") for at, session in enumerate(run.sessions)]
     last = run.sessions[-1]
     seed: Mapping[str, Any] = {"seed": last.config["seed"]} if "seed" in last.config else {}
-    known = {key: value for key, value in last.provenance.items() if key != "command_started"}
+    known = {key: value for key, value in last.provenance.items() if key not in ("command_started", REFERENCES)}
     return details("Provenance", table([*sessions, *flatten({**known, **seed})]))

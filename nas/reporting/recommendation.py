@@ -1,6 +1,7 @@
 """AP against what the full-size detector costs: the points, their front, its knee, and which one to take.
 
-Numbers only, from the record. The AP of a point is that of the search's own budget, which all of them have.
+Numbers only, from the record. The AP of a point is that of the search's own budget, which all of them have. An AP of
+longer training is compared with others of longer training alone, over the same seeds where both have them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nas.engine.record import Run
-from nas.reporting.answer import Answer, Contender, answer
-from nas.reporting.summary import pareto_front, samples
+from nas.reporting.answer import Answer, Measured, answer, longer_words, paired
+from nas.reporting.summary import samples
 from nas.words import short_count
+from proxies.reward import IMAGE_SIZE
 from search_spaces.architecture import Architecture
 from search_spaces.settings import SettingError, boolean, integer, positive
 
@@ -35,7 +37,7 @@ class RecommendSettings:
 
     max_milliseconds: float | None = None
     max_multiply_adds: float | None = None
-    image_size: int = 640
+    image_size: int = IMAGE_SIZE
     measure: bool = True
 
     def __post_init__(self) -> None:
@@ -48,6 +50,15 @@ class RecommendSettings:
         if self.max_milliseconds is not None and not self.measure:
             raise SettingError("measure", "is false; max_milliseconds needs it to be true.")
 
+    @property
+    def limits(self) -> dict[Axis, float]:
+        """The limits that are set."""
+        wanted: dict[Axis, float | None] = {
+            "multiply_adds": self.max_multiply_adds,
+            "milliseconds": self.max_milliseconds,
+        }
+        return {axis: bound for axis, bound in wanted.items() if bound is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -58,7 +69,7 @@ class Point:
         architecture: what was measured.
         ap: at the search's own budget.
         longer: AP with the longer training; None for all but finalists and references.
-        multiply_adds: of the full-size detector for one image.
+        multiply_adds: of the full-size detector for one image; in :func:`proxy_points`, of the proxy's.
         milliseconds: what that took on the machine of the search; None where it was not measured.
         is_reference: whether it is none of the search's own.
     """
@@ -66,7 +77,7 @@ class Point:
     name: str
     architecture: Architecture
     ap: float
-    longer: float | None
+    longer: Measured | None
     multiply_adds: int
     milliseconds: float | None
     is_reference: bool = False
@@ -83,10 +94,17 @@ class Recommendation:
     Attributes:
         point: the recommended architecture; None where nothing meets the limits.
         why: what distinguishes it, ``"the knee of the front"``; or what is wrong, as a sentence that names the nearest.
+        times: how many times as long as a trial's the longer training is.
     """
 
     point: Point | None
     why: str
+    times: float = 1.0
+
+    @property
+    def longer(self) -> float | None:
+        """AP of the point with the longer training, where it has one."""
+        return None if self.point is None or self.point.longer is None else _mean(self.point.longer)
 
 
 def points(run: Run) -> list[Point]:
@@ -99,22 +117,35 @@ def points(run: Run) -> list[Point]:
     for sample in samples(run):
         measured, cost = sample.trial.measurement, costs.get(sample.trial.fingerprint)
         if measured is not None and measured.ap is not None and cost is not None:
-            longer = _longer(known.get(sample.trial.fingerprint))
+            longer = _longer(known[sample.trial.fingerprint].ap) if sample.trial.fingerprint in known else None
             name = f"trial {sample.trial.number}"
             result.append(Point(name, sample.architecture, measured.ap, longer, cost.multiply_adds, cost.milliseconds))
     for one in found.references:
-        if one.ap is not None and one.cost is not None:
-            cost = one.cost
+        if (ap := one.ap.as_trial) is not None and (cost := one.cost) is not None:
+            longer = _longer(one.ap)
             result.append(
-                Point(one.name, one.architecture, one.ap, _longer(one), cost.multiply_adds, cost.milliseconds, True)
+                Point(one.name, one.architecture, ap, longer, cost.multiply_adds, cost.milliseconds, is_reference=True)
             )
     return result
 
 
+def proxy_points(run: Run) -> list[Point]:
+    """The complete trials that have an AP, with the multiply-adds of the proxy's own detector for one of its images."""
+    return [
+        Point(f"trial {sample.trial.number}", sample.architecture, measured.ap, None, measured.multiply_adds, None)
+        for sample in samples(run)
+        if (measured := sample.trial.measurement) is not None and measured.ap is not None
+    ]
+
+
 def front(all_points: Iterable[Point], axis: Axis = "multiply_adds") -> list[Point]:
-    """The points that no other equals or beats in both cost and AP, the cheapest first."""
+    """The points that no other equals or beats in both cost and AP, the cheapest first; of equal ones, the first."""
     measured = [point for point in all_points if axis == "multiply_adds" or point.milliseconds is not None]
-    return pareto_front(measured, lambda point: point.cost(axis))
+    found: list[Point] = []
+    for point in sorted(measured, key=lambda point: (point.cost(axis), -point.ap)):
+        if not found or point.ap > found[-1].ap:
+            found.append(point)
+    return found
 
 
 def knee(of_front: Sequence[Point], axis: Axis = "multiply_adds") -> Point | None:
@@ -145,32 +176,32 @@ def to_time(run: Run) -> list[Architecture]:
 
 def limits(run: Run) -> dict[Axis, float]:
     """The limits that the settings of the last session set."""
-    settings = _recorded(run)
-    wanted: dict[Axis, float | None] = {
-        "multiply_adds": settings.max_multiply_adds,
-        "milliseconds": settings.max_milliseconds,
-    }
-    return {axis: bound for axis, bound in wanted.items() if bound is not None}
+    return _recorded(run).limits
 
 
 def recommend(run: Run) -> Recommendation | None:
-    """What the last session's settings recommend; None where no full-size detector was counted.
+    """What the last session's settings recommend; None without a limit where no full-size detector was counted.
 
-    Within limits, the best by AP: architectures that were trained longer are compared by that, and go before others.
+    Within limits it is the best by AP: where one of the search's own was trained longer and meets them, of those that
+    were, references included; otherwise of all at the budget of a trial, which every one of them had.
     """
-    bounds, every = limits(run), points(run)
-    if not every:
-        return None
+    bounds, every, times = limits(run), points(run), answer(run).times
     if not bounds:
-        return Recommendation(knee(front(every)), "the knee of the front of AP against multiply-adds")
+        why = "the knee of the front of AP against multiply-adds at the budget of a trial"
+        return Recommendation(knee(front(every)), why, times) if every else None
     words = " and ".join(f"{_amount(bound, axis)} at most" for axis, bound in bounds.items())
     candidates = [point for point in every if "milliseconds" not in bounds or point.milliseconds is not None]
     if not candidates:
-        return Recommendation(None, f"nothing is known to need {words}: no milliseconds were measured.")
+        what = "milliseconds were measured" if every else "full-size detector was counted"
+        return Recommendation(None, f"nothing is known to need {words}: no {what}.")
     meeting = [point for point in candidates if _excess(point, bounds) <= 1]
     if meeting:
-        best = max(meeting, key=lambda point: (point.longer is not None, point.longer or point.ap))
-        return Recommendation(best, f"the best with {words}")
+        longer = [point for point in meeting if point.longer is not None]
+        if all(point.is_reference for point in longer) and len(longer) < len(meeting):
+            best = max(meeting, key=lambda point: point.ap)
+            return Recommendation(best, f"the best with {words}, by AP at the budget of a trial", times)
+        why = f"the best with {words}, by AP with {longer_words(times)}"
+        return Recommendation(_best_of_longer(longer), why, times)
     nearest = min(candidates, key=lambda point: _excess(point, bounds))
     needs = " and ".join(_amount(nearest.cost(axis), axis) for axis in bounds)
     return Recommendation(None, f"no architecture has {words}; the nearest is {nearest.name} with {needs}.")
@@ -185,8 +216,31 @@ def _amount(value: float, axis: Axis) -> str:
     return f"{value:,.0f} ms" if axis == "milliseconds" else f"{short_count(value)} multiply-adds"
 
 
-def _longer(contender: Contender | None) -> float | None:
-    return None if contender is None or contender.longer is None else contender.longer.mean
+def _best_of_longer(candidates: Sequence[Point]) -> Point:
+    """The best of those that were trained longer; the search's own, which come first, have common seeds."""
+    best = candidates[0]
+    for point in candidates[1:]:
+        if _lead(point, best) > 0:
+            best = point
+    return best
+
+
+def _lead(point: Point, other: Point) -> float:
+    """How much better the one is with longer training: over common seeds, or where they have none, by their means."""
+    assert point.longer is not None
+    assert other.longer is not None
+    difference = paired(point.longer, other.longer)
+    return _mean(point.longer) - _mean(other.longer) if difference is None else difference.estimate
+
+
+def _longer(measured: Measured) -> Measured | None:
+    """What was measured, where there was a longer training."""
+    return None if measured.longer is None else measured
+
+
+def _mean(measured: Measured) -> float:
+    assert measured.longer is not None
+    return measured.longer.estimate
 
 
 def _recorded(run: Run) -> RecommendSettings:

@@ -8,7 +8,7 @@ from nas.engine.costs import Costed
 from nas.engine.trial import TrialState
 from nas.reporting.answer import Answer
 from nas.reporting.summary import Sample, Summary
-from nas.statistics.student import Estimate
+from nas.statistics import Interval
 from nas.words import number, plural, short_count
 from nas.words.numbers import NO_VALUE
 from proxies.base import Measurement
@@ -35,6 +35,9 @@ def state_sentence(summary: Summary) -> str:
     if summary.state == "under way":
         running = plural(summary.counts[TrialState.RUNNING], "trial")
         return f"The search is under way: {done} evaluated, {running} running (or cut off, if the search was stopped)."
+    if summary.checks_left:
+        left = plural(summary.checks_left, "check")
+        return f"The search is not finished: {done} evaluated, {left} left; if it was stopped, resume=true goes on."
     return f"The search is not finished: {done} evaluated; resume=true goes on with it."
 
 
@@ -90,14 +93,23 @@ def comparisons(found: Answer) -> list[str]:
     """Whether the winner beats each reference by more than the interval; nothing without a winner."""
     if found.winner is None:
         return []
-    return [_comparison(one.name, found.difference(one), found.value_name) for one in found.references]
+    sentences = []
+    for one in found.references:
+        in_ap = found.difference_in_ap(one) if found.by_reward else None
+        beside = "" if in_ap is None else f" Beside that it has {_more(in_ap, found.value_name)}."
+        sentences.append(_comparison(one.name, found.difference(one), found.chosen_name) + beside)
+    return sentences
 
 
-def _comparison(name: str, difference: Estimate | None, value_name: str) -> str:
+def _more(difference: Interval, name: str) -> str:
+    return f"{number(abs(difference.estimate))} {name} {'more' if difference.estimate >= 0 else 'less'}"
+
+
+def _comparison(name: str, difference: Interval | None, value_name: str) -> str:
     if difference is None:
         return f"The winner cannot be compared with {name}: no seed was measured with both."
-    more = f"{number(abs(difference.mean))} {value_name} {'more' if difference.mean >= 0 else 'less'}"
-    if difference.low is None or difference.high is None:
+    more = _more(difference, value_name)
+    if not difference.has_ends:
         return f"One seed does not show whether the winner beats {name}: {more}, and one seed has no interval."
     pairs = f"95 % interval {difference.low:+,.3f} to {difference.high:+,.3f}, {difference.count} seeds"
     if difference.low > 0:
@@ -107,11 +119,11 @@ def _comparison(name: str, difference: Estimate | None, value_name: str) -> str:
     return f"Whether the winner beats {name} is not shown: {more} ({pairs})."
 
 
-def estimate_text(value: Estimate | None) -> str:
+def estimate_text(value: Interval | None) -> str:
     """``"0.281 (0.262 to 0.300, 3 seeds)"``; a dash for None."""
-    if value is None or value.low is None or value.high is None:
-        return NO_VALUE if value is None else f"{number(value.mean)} (1 seed)"
-    return f"{number(value.mean)} ({number(value.low)} to {number(value.high)}, {value.count} seeds)"
+    if value is None or not value.has_ends:
+        return NO_VALUE if value is None else f"{number(value.estimate)} (1 seed)"
+    return f"{number(value.estimate)} ({number(value.low)} to {number(value.high)}, {value.count} seeds)"
 
 
 def cost_text(cost: Costed | None) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Protocol, TypeVar
 
 from nas.engine.check import CheckRecord
 from nas.engine.ledger import session_times
 from nas.engine.record import Run
+from nas.engine.recorded import checks_left
 from nas.engine.trial import EVALUATED, TrialRecord, TrialState
 from nas.engine.utilisation import busy_share
 from search_spaces.architecture import Architecture
@@ -29,26 +28,6 @@ class Sample:
     reward: float
 
 
-class HasAp(Protocol):
-    """What stands in a picture of AP against a cost."""
-
-    @property
-    def ap(self) -> float:
-        """In [0, 1]."""
-
-
-AnyPoint = TypeVar("AnyPoint", bound=HasAp)
-
-
-@dataclass(frozen=True, slots=True)
-class CostPoint:
-    """What trial ``number`` costs, in multiply-adds of one proxy image, and its AP."""
-
-    number: int
-    multiply_adds: int
-    ap: float
-
-
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run in numbers; None where the record cannot tell yet.
@@ -60,8 +39,10 @@ class Summary:
         mean_reward: over all samples.
         recent_mean: over the last ``recent`` samples.
         recent: the window of :func:`window_size`.
-        wall_seconds: from the beginning of each session to its last result; pauses between sessions are left out.
-        trials_per_hour: evaluated trials (complete, stopped or failed) per hour of that.
+        checks_left: how many checks the last session's settings want that are not recorded.
+        wall_seconds: from the beginning of each session to its end; pauses between sessions are left out.
+        trials_per_hour: how much was evaluated per hour of that, in trials: one for every trial that is complete, was
+            stopped or failed, and for every check as many as its training is longer than a trial's.
         busy_share: share of the workers' wall time spent in training and evaluation, in [0, 1].
         seconds_by_phase: compute of all measured trials and checks.
         failures: (reason, count), the most frequent first.
@@ -73,6 +54,7 @@ class Summary:
     mean_reward: float | None
     recent_mean: float | None
     recent: int
+    checks_left: int
     wall_seconds: float
     trials_per_hour: float | None
     busy_share: float | None
@@ -90,7 +72,7 @@ class Summary:
         if not any(self.counts.values()):
             return "empty"
         if self.wanted is not None and self.evaluated >= self.wanted:
-            return "finished"
+            return "not finished" if self.checks_left else "finished"
         return "under way" if self.counts[TrialState.RUNNING] else "not finished"
 
 
@@ -102,7 +84,7 @@ def summarise(run: Run) -> Summary:
     tried = Counter(trial.state for trial in run.trials)
     counts = {state: tried[state] for state in TrialState}
     wall = wall_seconds(run)
-    trained = _evaluated(counts) + sum(done.check.longer for done in run.checks)
+    trained = _evaluated(counts) + sum(done.trainings for done in run.checks)
     wanted = run.sessions[-1].config.get("samples") if run.sessions else None
     return Summary(
         counts=counts,
@@ -111,6 +93,7 @@ def summarise(run: Run) -> Summary:
         mean_reward=_mean(rewards),
         recent_mean=_mean(rewards[-recent:]),
         recent=recent,
+        checks_left=checks_left(run),
         wall_seconds=wall,
         trials_per_hour=3600.0 * trained / wall if wall > 0 else None,
         busy_share=busy_share(run),
@@ -158,23 +141,6 @@ def running_mean(values: Sequence[float], window: int) -> list[float]:
     return means
 
 
-def cost_points(run: Run) -> list[CostPoint]:
-    """The samples that have an AP, by trial number."""
-    measured = ((sample.trial.number, sample.trial.measurement) for sample in samples(run))
-    return [CostPoint(number, m.multiply_adds, m.ap) for number, m in measured if m is not None and m.ap is not None]
-
-
-def pareto_front(
-    points: Iterable[AnyPoint], cost: Callable[[AnyPoint], float] = attrgetter("multiply_adds")
-) -> list[AnyPoint]:
-    """The points that no other equals or beats in both cost and AP, the cheapest first; of equal ones, the first."""
-    front: list[AnyPoint] = []
-    for point in sorted(points, key=lambda point: (cost(point), -point.ap)):
-        if not front or point.ap > front[-1].ap:
-            front.append(point)
-    return front
-
-
 def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
     """Name of a metric of the controller -> (trials answered so far, its value from then on), in order.
 
@@ -189,7 +155,7 @@ def metric_series(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def wall_seconds(run: Run) -> float:
-    """Time from the beginning of every session to its last result, in seconds."""
+    """Time from the beginning of every session to its end, in seconds."""
     return sum(end - start for start, end in session_times(run))
 
 

@@ -9,33 +9,13 @@ largest row, and most of them contain it. An interval of few rows is too narrow;
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.statistics.intervals import Interval
 from search_spaces.settings import integer, within
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A statistic with what its resampling allows.
-
-    Attributes:
-        estimate: the statistic of the rows as they are; NaN where it is not defined.
-        low, high: the ends of the interval; NaN where the statistic is defined for no draw.
-        level: the share of the draws that lies within it, above 0 and below 1.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    level: float = 0.95
-
-    def excludes(self, value: float) -> bool:
-        """Whether a value lies outside; an interval that is not defined excludes nothing."""
-        return value < self.low or value > self.high
 
 
 def interval(
@@ -46,7 +26,7 @@ def interval(
     level: float = 0.95,
     paired: bool = True,
 ) -> Interval:
-    """The percentile interval of a statistic.
+    """The percentile interval of a statistic; its ``count`` is that of the rows, of the shorter array if they differ.
 
     Draws for which the statistic is not defined (NaN, as a correlation of equal values) are left out.
 
@@ -75,7 +55,7 @@ def interval(
     defined = values[~np.isnan(values)]
     tail = (1 - level) / 2
     low, high = np.quantile(defined, (tail, 1 - tail)) if len(defined) else (np.nan, np.nan)
-    return Interval(float(statistic(*arrays)), float(low), float(high), level)
+    return Interval(float(statistic(*arrays)), float(low), float(high), min(lengths), level)
 
 
 def _drawn(arrays: Sequence[NDArray[Any]], rng: np.random.Generator, paired: bool) -> list[NDArray[Any]]:

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import sqrt
+from math import nan, sqrt
 from statistics import mean, stdev
 
 from scipy.stats import t
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean of ``count`` measurements; ``low`` and ``high`` are its 95 % interval, None of a single measurement."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    count: int
+from nas.statistics.intervals import Interval
 
 
-def estimate(values: Sequence[float]) -> Estimate | None:
-    """The mean of independent measurements with its interval; None without any.
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """The mean of independent measurements with its interval; None without any. A single one has no interval.
 
     The interval supposes that they are normally distributed. That of three has 4.3 standard errors on both sides.
     """
     if not values:
         return None
-    centre = mean(values)
-    if len(values) == 1:
-        return Estimate(centre, None, None, 1)
-    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
-    return Estimate(centre, centre - half, centre + half, len(values))
+    centre, count = mean(values), len(values)
+    half = float(t.ppf(0.975, count - 1)) * stdev(values) / sqrt(count) if count > 1 else nan
+    return Interval(centre, centre - half, centre + half, count)

@@ -11,12 +11,23 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.statistics import Interval, best_half, interval, intraclass_correlation, kendall, spearman, top_precision
+from nas.statistics import (
+    UNKNOWN,
+    Interval,
+    best_half,
+    interval,
+    intraclass_correlation,
+    kendall,
+    spearman,
+    top_precision,
+)
 from nas.studies.audit import REFERENCE
 from nas.studies.rows import Row
 
 COST_BASELINES = ("params", "multiply_adds", "depth")
+INTERVALS = ("kendall", "spearman", "kendall_best_half", "top_quarter", "seeds_spearman", "icc")
 LEAST = 3  # architectures that a rank correlation is given for
 METRIC_READINGS = {"ap_running_statistics": ("running statistics", 1), "train_loss": ("mean of the last losses", -1)}
 """Metric of a measurement -> what it is called as a reading of its proxy, and its sign: higher must be better."""
@@ -50,7 +61,8 @@ class Agreement:
     Attributes:
         reading: what is compared.
         architectures: how many both have measured.
-        kendall, spearman: correlation of ranks with the reference, bootstrapped over the architectures.
+        kendall, spearman: correlation of ranks with the reference. All intervals are bootstrapped over the
+            architectures.
         kendall_best_half: Kendall's, among the best half by the reference.
         top_quarter: share of the best quarter that is in the reference's best quarter.
         seeds_spearman: correlation of ranks between two seeds of the reading, the mean over all pairs of seeds.
@@ -63,10 +75,10 @@ class Agreement:
     architectures: int
     kendall: Interval
     spearman: Interval
-    kendall_best_half: float
-    top_quarter: float
+    kendall_best_half: Interval
+    top_quarter: Interval
     seeds_spearman: Interval
-    icc: float
+    icc: Interval
     published: tuple[str, ...]
     in_order: bool
 
@@ -75,10 +87,7 @@ class Agreement:
         return {
             "name": self.reading.name,
             "architectures": self.architectures,
-            **{name: _ends(getattr(self, name)) for name in ("kendall", "spearman", "seeds_spearman")},
-            "kendall_best_half": _round(self.kendall_best_half),
-            "top_quarter": _round(self.top_quarter),
-            "icc": _round(self.icc),
+            **{name: _ends(getattr(self, name)) for name in INTERVALS},
             "core_seconds": _round(self.reading.core_seconds, 1),
             "failed": self.reading.failed,
             "published": list(self.published),
@@ -138,7 +147,7 @@ def _cost(name: str, rows: Sequence[Row]) -> Reading:
     for row in rows:
         if row[name]:
             values.setdefault(row["architecture"], {0: float(row[name])})
-    return Reading(name, values)
+    return Reading(f"{name} (cost)", values)
 
 
 def _agreement(
@@ -148,17 +157,19 @@ def _agreement(
     names = [name for name in truth if name in means]
     ours, theirs = (np.array([values[name] for name in names]) for values in (means, truth))
     known = sorted((name for name in published if name in means), key=lambda name: -means[name])
-    enough = len(names) >= LEAST
-    half = best_half(theirs)
+
+    def compared(statistic: Callable[..., float]) -> Interval:
+        return bootstrap(statistic, (ours, theirs)) if len(names) >= LEAST else UNKNOWN
+
     return Agreement(
         reading=reading,
         architectures=len(names),
-        kendall=bootstrap(kendall, (ours, theirs)) if enough else _UNKNOWN,
-        spearman=bootstrap(spearman, (ours, theirs)) if enough else _UNKNOWN,
-        kendall_best_half=kendall(ours[half], theirs[half]) if enough else float("nan"),
-        top_quarter=top_precision(ours, theirs) if enough else float("nan"),
+        kendall=compared(kendall),
+        spearman=compared(spearman),
+        kendall_best_half=compared(_kendall_best_half),
+        top_quarter=compared(top_precision),
         seeds_spearman=_between_seeds(reading, bootstrap),
-        icc=intraclass_correlation([tuple(seeds.values()) for seeds in reading.values.values()]),
+        icc=_icc(reading, bootstrap),
         published=tuple(known),
         in_order=len(known) == len(published) > 1 and known == sorted(known, key=lambda name: -published[name]),
     )
@@ -170,14 +181,24 @@ def _between_seeds(reading: Reading, bootstrap: Callable[..., Interval]) -> Inte
     common = sorted(set.intersection(*map(set, repeated))) if repeated else []
     table = np.array([[seeds[number] for number in common] for seeds in repeated])
     if len(table) < LEAST or len(common) < 2:
-        return _UNKNOWN
+        return UNKNOWN
     return bootstrap(
         lambda values: fmean(spearman(values[:, a], values[:, b]) for a, b in combinations(range(len(common)), 2)),
         (table,),
     )
 
 
-_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+def _kendall_best_half(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    half = best_half(theirs)
+    return kendall(ours[half], theirs[half])
+
+
+def _icc(reading: Reading, bootstrap: Callable[..., Interval]) -> Interval:
+    """Over all architectures, with as many seeds as each of them has."""
+    groups = [tuple(seeds.values()) for seeds in reading.values.values()]
+    if not any(len(group) > 1 for group in groups):
+        return UNKNOWN
+    return bootstrap(lambda drawn: intraclass_correlation([groups[at] for at in drawn]), len(groups))
 
 
 def _ends(value: Interval) -> list[float | None]:

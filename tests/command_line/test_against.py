@@ -32,5 +32,17 @@ def test_a_bad_one_is_refused_where_it_was_given(tmp_path):
     for refused in (lambda: check_against(3, PPO), lambda: baseline_of(run_with(), tmp_path, 3)):
         with pytest.raises(ConfigError, match=r"^against is 3; it must be a text or null\.$"):
             refused()
-    check_against(None, PPO)
+    assert check_against(None, PPO) == ()
+
+
+def test_one_that_was_recorded_may_be_gone(tmp_path):
+    gone = str(tmp_path / "gone")
+    (sentence,) = check_against(gone, PPO, gone)
+    assert sentence.startswith(
+        "the random search that this one was to be compared with cannot be used any more: against"
+    )
+    with pytest.raises(RecordError, match="holds no record"):
+        check_against(gone, PPO, "another")
+    other = searched(tmp_path / "other")
+    assert check_against(str(other), PPO, str(other)) == ()
     assert read_run(other).trials

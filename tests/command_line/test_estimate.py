@@ -38,6 +38,9 @@ class Timed(Proxy):
     def evaluate(self, architecture, seed):
         return self.measurement
 
+    def training_steps(self):
+        return 500
+
     def cache_bytes(self):
         return 57_000_000
 
@@ -68,9 +71,34 @@ def test_an_architecture_that_cannot_be_evaluated_ends_it():
 
 
 def test_what_saves_training_is_said_not_to_be_counted(capsys):
-    arguments = [*ARGUMENTS, "prefilter=synthetic", "keep=0.3", "runner.asha=true"]
-    print_estimate(load_config("search", arguments), SPACE, Timed())
-    assert "not counted: starting, recording, the prefilter, early stops, what workers take" in capsys.readouterr().out
+    print_estimate(load_config("search", [*ARGUMENTS, "runner.asha=true"]), SPACE, Timed())
+    assert "not counted: starting, recording, early stops, what workers take" in capsys.readouterr().out
+
+
+def test_what_a_filter_takes_is_counted(capsys):
+    """30 architectures are scored for 9 samples, 40 s each, on two workers: 15 rounds beside the 15 of trainings."""
+    arguments = [*ARGUMENTS, "prefilter=synthetic", "keep=0.3"]
+    filtering = Timed(Measurement(ap=0.1, seconds={"evaluate": 40.0}))
+    print_estimate(load_config("search", arguments), SPACE, Timed(), filtering)
+    said = capsys.readouterr().out
+    assert (
+        "the score of prefilter synthetic: 40.0 s; with keep 0.3, about 30 architectures must be scored for 9 samples"
+        in said
+    )
+    assert "so 32.2 trials per hour" in said, "two in 90 s and 3.3 scores of 40 s"
+    assert "as much as 29 trials, and the scores of the prefilter: 32 min, that is 0.54 hours; not counted: sta" in said
+    failing = Timed(Measurement(ap=None, error="out of memory"))
+    with pytest.raises(SearchError, match="could not be evaluated: out of memory"):
+        print_estimate(load_config("search", arguments), SPACE, Timed(), failing)
+
+
+def test_where_nothing_is_trained_checks_are_as_long_as_trials(capsys):
+    class Untrained(Timed):
+        def training_steps(self):
+            return 0
+
+    print_estimate(load_config("search", ARGUMENTS), SPACE, Untrained())
+    assert "9 samples and 14 checks, as much as 23 trials: " in capsys.readouterr().out
 
 
 def test_an_evaluation_that_takes_no_time_is_no_error(capsys):
@@ -92,11 +120,11 @@ def test_the_same_architecture_is_timed_again():
 
 
 def test_what_is_trained():
-    assert training_left(SearchSettings(samples=14, finalists=FinalistSettings(count=0)), 0, ()) == 14
+    assert training_left(SearchSettings(samples=14, finalists=FinalistSettings(count=0))) == 14
     references = (Reference("spinenet-49", nas.load("spinenet-49")),)
     finalists = FinalistSettings(count=3, longer=1.5, seeds=2, winner_seeds=4)
     settings = SearchSettings(samples=14, references=references, finalists=finalists)
-    assert training_left(settings, 0, ()) == 14 + 1 + 1.5 * (3 * 2 + 2 * 4)
+    assert training_left(settings) == 14 + 1 + 1.5 * (3 * 2 + 2 * 4)
 
 
 @pytest.mark.parametrize(("trainings", "workers", "rounds"), [(1, 1, 1), (7, 2, 4), (8, 2, 4), (1, 8, 1)])

@@ -1,5 +1,8 @@
 """Costs of full-size detectors at the end of a search."""
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
 from nas.command_line import find_costs as module
@@ -9,6 +12,7 @@ from nas.engine.record import read_run
 from nas.reporting.recommendation import RecommendSettings
 from proxies.base import Measurement
 from tests.engine.engine_support import Hashed, Scripted, distinct, end, hashed_ap, start
+from tests.reporting.made_answers import REFERENCES, TRIALS, answered
 
 SETTINGS = RecommendSettings()
 
@@ -58,11 +62,38 @@ def test_without_measure_nothing_is_run(search, timed, tmp_path):
 
 
 def test_when_the_time_is_up_it_says_how_far_it_came(search, timed, monkeypatch):
+    find_costs(search, RecommendSettings(measure=False))
     monkeypatch.setattr(module, "MOST_SECONDS", -1.0)
     monkeypatch.setattr(module, "to_time", lambda run: [trial.architecture for trial in run.trials])
     assert find_costs(search, SETTINGS) == (
         "milliseconds were measured of 0 of 3 architectures, since a minute was over.",
     )
+
+
+def test_counting_is_bounded_too_and_says_so_and_goes_on_later(search, timed, monkeypatch):
+    """The clock goes on by 25 s at every look at it: after one architecture, the next would be done too late."""
+    clock = count(0, 25)
+    with monkeypatch.context() as patch:
+        patch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+        said = find_costs(search, RecommendSettings(measure=False))
+    assert said == (
+        "the full-size detectors of 1 of 3 architectures were counted, the front and the best first, since a minute "
+        "was over; resume=true goes on with the others.",
+    )
+    best = max(search.history.trials, key=lambda trial: trial.reward)
+    assert [fingerprint for fingerprint, _ in search.history.costs] == [best.fingerprint]
+    assert find_costs(search, RecommendSettings(measure=False)) == ()
+    assert len(search.history.costs) == 3
+
+
+def test_what_matters_most_is_counted_first():
+    """Checks, then the front of the proxy's costs from the best down, then the others by AP; each once."""
+    run = answered()
+    cheap = replace(TRIALS[0], measurement=replace(TRIALS[0].measurement, multiply_adds=10))
+    wanted = module._to_count(replace(run, trials=(cheap, *TRIALS[1:])))
+    names = {one.architecture.fingerprint: one.name for one in REFERENCES}
+    names |= {trial.fingerprint: trial.number for trial in TRIALS}
+    assert [names[one.fingerprint] for one in wanted] == ["spinenet-49", "r50-fpn", 1, 2, 0, 3]
 
 
 def test_what_cannot_be_run_is_a_sentence(search, monkeypatch):

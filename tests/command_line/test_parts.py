@@ -67,6 +67,20 @@ def test_a_prefilter_is_made_as_a_proxy_is(tmp_path):
         prefilter_factory({**config, "prefilter": {**config["prefilter"], "target_seed": -1}})()
 
 
+@pytest.mark.parametrize(
+    ("given", "device"),
+    [
+        (["proxy.device=cuda:1"], "cuda:1"),
+        (["proxy.device=cuda:1", "prefilter.device=cpu"], "cpu"),
+        (["proxy=synthetic"], "auto"),
+        ([], "auto"),
+    ],
+)
+def test_a_prefilter_computes_where_the_proxy_does_unless_it_is_told(given, device):
+    config = load_config("search", ["prefilter=nwot", "keep=0.5", *given])
+    assert prefilter_factory(config).args[0].keywords["device"] == device
+
+
 def test_data_are_opened_at_a_size(tmp_path):
     config = load_config("data", ["data.images=8", f"data.cache_dir={tmp_path}"])
     assert make_data(config, 32).images.shape == (8, 3, 32, 32)

@@ -1,5 +1,6 @@
 """What a search says, of runs made up for it; whole searches are in ``tests/nas/test_search.py``."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
 from nas.engine.events import SessionBegun
 from nas.engine.trial import TrialState
+from proxies.base import Budget
 from search_spaces.errors import SearchError
 from tests.reporting.fake_runs import SPACE, complete, other, run_of, scored
 from tests.reporting.made_answers import answered, unfinished
@@ -76,10 +78,36 @@ def test_the_end_is_the_answer(capsys):
         "The winner beats spinenet-49 by more than the interval: 0.100 AP more (95 % interval +0.075 to +0.125, "
         "3 seeds).",
         "Whether the winner beats r50-fpn is not shown: 0.003 AP more (95 % interval -0.035 to +0.041, 3 seeds).",
-        "recommended: trial 3, the knee of the front of AP against multiply-adds: AP 0.200 at the budget of a trial, "
-        "30 B multiply-adds (recommended.json)",
+        "recommended: trial 3, the knee of the front of AP against multiply-adds at the budget of a trial: AP 0.200 at "
+        "the budget of a trial, 30 B multiply-adds (recommended.json)",
     ]
     assert lines[11].endswith("-m nas.compile arch=runs/one/best.json")
+
+
+def test_the_end_says_reward_where_the_reward_has_chosen(capsys):
+    conclude(answered({"max_multiply_adds": 1e11}, by_reward=True), Path("runs/one"), "all is done.", ())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4] == (
+        "winner of 2 finalists: trial 2, reward 0.420 (0.370 to 0.470, 3 seeds) with 2 times the training and further "
+        "seeds, AP 0.420 (0.370 to 0.470, 3 seeds)"
+    )
+    assert lines[7].startswith(
+        "r50-fpn: reward 0.208 (0.201 to 0.216, 3 seeds) likewise, AP 0.417 (0.402 to 0.431, 3 seeds); 97 B"
+    )
+    assert "0.212 reward more" in lines[9]
+    assert lines[10] == (
+        "recommended: trial 2, the best with 100 B multiply-adds at most, by AP with 2 times the training: AP 0.280 at "
+        "the budget of a trial and 0.420 with 2 times the training, 60 B multiply-adds, 150 ms (recommended.json)"
+    )
+
+
+def test_what_trains_nothing_is_not_said_to_train_longer(capsys):
+    run = answered()
+    checks = [replace(one, measurement=replace(one.measurement, budget=Budget())) for one in run.checks]
+    conclude(replace(run, checks=tuple(checks)), Path("runs/one"), "all is done.", ())
+    said = capsys.readouterr().out
+    assert "trial 2, AP 0.420 (0.370 to 0.470, 3 seeds) with further seeds\n" in said
+    assert "times the training" not in said
 
 
 def test_references_without_finalists_stand_beside_the_best(capsys):

@@ -3,8 +3,15 @@
 import pytest
 
 import proxies
+import search_spaces
 from nas.command_line.config import load_config
-from nas.command_line.search_parts import check_references, make_reward, recommend_settings, search_settings
+from nas.command_line.search_parts import (
+    check_parts,
+    check_references,
+    make_reward,
+    recommend_settings,
+    search_settings,
+)
 from search_spaces.errors import ConfigError
 
 
@@ -62,3 +69,62 @@ def test_a_reference_that_the_proxy_cannot_build_is_named():
         "references: r50-fpn cannot be built with the settings of the proxy, so leave it out of references or change "
         "them: "
     )
+
+
+def test_a_reference_that_the_record_holds_needs_no_file(tmp_path):
+    config = load_config("search", [f"references=[spinenet-49,{tmp_path}/gone.json]"])
+    with pytest.raises(ConfigError, match=r"^references: .*gone\.json"):
+        search_settings(config)
+    known = {f"{tmp_path}/gone.json": search_spaces.load("r0-sp53")}
+    assert [one.architecture.fingerprint for one in search_settings(config, known).references] == [
+        search_spaces.load(name).fingerprint for name in ("spinenet-49", "r0-sp53")
+    ]
+
+
+DETECTOR = {"data": {"kind": "synthetic"}, "device": "cpu"}
+NWOT = {"kind": "zero_cost", "score": "nwot", **DETECTOR}
+LOSS = {"kind": "loss", **DETECTOR}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "arguments", "sentence"),
+    [
+        (NWOT, ["reward.cost=params", "reward.target=1e7"], "reward.cost is params; it must be null where the proxy"),
+        (
+            NWOT,
+            ["recommend.max_multiply_adds=1e9"],
+            "recommend.max_multiply_adds is 1e+09; it must be null where the proxy gives nwot and no AP.",
+        ),
+        (
+            LOSS,
+            ["recommend.max_milliseconds=50"],
+            "recommend.max_milliseconds is 50; it must be null where the proxy gives negative loss and no AP.",
+        ),
+        (
+            {"kind": "synthetic"},
+            ["recommend.max_milliseconds=50"],
+            "recommend.max_milliseconds is 50; it must be null where the proxy builds no detectors.",
+        ),
+        (
+            {"kind": "detection", "image_size": 96, **DETECTOR},
+            ["recommend.max_milliseconds=50", "recommend.image_size=100"],
+            "recommend.image_size is 100, and r50-fpn cannot be counted at it: ",
+        ),
+    ],
+)
+def test_what_the_parts_cannot_give_is_refused_before_anything_is_trained(proxy, arguments, sentence):
+    config = load_config("search", arguments)
+    references = search_settings(config).references
+    with pytest.raises(ConfigError) as caught:
+        check_parts(references, proxies.build(**proxy), make_reward(config), recommend_settings(config))
+    assert str(caught.value).startswith(sentence)
+
+
+def test_parts_that_go_together():
+    config = load_config("search", ["recommend.max_multiply_adds=1e9", "reward.cost=params", "reward.target=1e7"])
+    references = search_settings(config).references
+    detection = proxies.build("detection", image_size=96, **DETECTOR)
+    check_parts(references, detection, make_reward(config), recommend_settings(config))
+    plain = load_config("search", [])
+    for proxy in (NWOT, {"kind": "synthetic"}):
+        check_parts((), proxies.build(**proxy), make_reward(plain), recommend_settings(plain))

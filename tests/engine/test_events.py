@@ -7,7 +7,7 @@ import pytest
 
 from nas.engine.check import Check, Checked, Purpose
 from nas.engine.costs import Costed
-from nas.engine.events import Finished, Proposed, SessionBegun, event_from_json
+from nas.engine.events import Finished, Proposed, SessionBegun, SessionEnded, event_from_json
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
 from search_spaces.errors import RecordError
@@ -19,9 +19,10 @@ FINISHED = Finished(0, TrialState.COMPLETE, 0.25, Measurement(ap=0.25), None, 3.
 CHECK = Check(Purpose.REFERENCE, "spinenet-49", ARCHITECTURE, seed=3, longer=2.0, attempt=2)
 CHECKED = Checked(CHECK, 0.25, Measurement(ap=0.25), None, 3.5, 4.5)
 COSTED = Costed(ARCHITECTURE.fingerprint, 640, 28_000_000, 85_000_000_000)
-KINDS = "session, proposed, finished, checked, costed"
+KINDS = "session, ended, proposed, finished, checked, costed"
 EVENTS = {
     "session": SESSION,
+    "ended": SessionEnded(9.5),
     "proposed": PROPOSED,
     "infeasible": replace(PROPOSED, architecture=None, fingerprint="", error="block 3 has no parent."),
     "finished": FINISHED,
@@ -67,6 +68,7 @@ def test_a_session_holds_plain_values():
             {"kind": []},
             f"an event has kind []; it must be one of {KINDS}.",
         ),
+        (SessionEnded(9.5), {"time": "late"}, "event ended is malformed: ValueError: could not convert"),
         (SESSION, {"identity": None}, "event session is malformed: TypeError"),
         (PROPOSED, {"decisions": None}, "event proposed of trial 0 is malformed: TypeError"),
         (
@@ -89,7 +91,7 @@ def test_a_malformed_event_is_refused_in_a_sentence(event, changed, sentence):
     assert str(caught.value).startswith(sentence)
 
 
-@pytest.mark.parametrize("name", ["session", "proposed", "finished", "checked", "costed"])
+@pytest.mark.parametrize("name", ["session", "ended", "proposed", "finished", "checked", "costed"])
 def test_a_missing_key_is_named(name):
     whole = EVENTS[name].to_json()
     for key in whole.keys() - {"kind", "controller_metrics"}:

@@ -13,6 +13,7 @@ from nas.engine.finalists import (
     planned,
     reference_checks,
     training_left,
+    wanted_checks,
 )
 from nas.engine.settings import FinalistSettings, SearchSettings
 from nas.engine.trial import TrialState
@@ -108,7 +109,29 @@ def test_a_finalist_without_a_result_cannot_win():
 def test_what_is_left_is_counted_in_trials():
     chosen = settings(samples=6, count=2, longer=2, winner_seeds=3)
     assert planned(chosen) == {Purpose.REFERENCE: 2, Purpose.FINALIST: 2, Purpose.FINAL: 9}
-    assert training_left(chosen, 0, []) == 6 + 2 + 2 * (2 + 9)
+    assert training_left(chosen) == 6 + 2 + 2 * (2 + 9)
     records = [done(check, 0.1) for check in [*reference_checks(chosen), *final_checks(chosen, None)]]
-    assert training_left(chosen, 4, records) == 2 + 2 * (2 + 3)
-    assert training_left(settings(count=0, references=()), 6, []) == 0
+    assert training_left(chosen, TRIALS[:4], records) == 2 + 2 * (2 + 3)
+    six = [trial(number, 0.1) for number in range(6)]
+    assert training_left(settings(count=0, references=()), six) == 0
+
+
+def test_no_more_finalists_are_planned_than_there_can_be():
+    """Of 6 samples 4 failed, so 2 can be complete; when nothing more comes, one is, and without any there is no end."""
+    chosen = settings(samples=6, count=4, winner_seeds=3)
+    failed = [trial(number, None, TrialState.FAILED) for number in range(4)]
+    assert planned(chosen, failed) == {Purpose.REFERENCE: 2, Purpose.FINALIST: 2, Purpose.FINAL: 9}
+    some = [*failed, trial(4, 0.1)]
+    assert planned(chosen, some)[Purpose.FINALIST] == 2
+    assert planned(chosen, some, over=True)[Purpose.FINALIST] == 1
+    assert planned(chosen, failed, over=True) == {Purpose.REFERENCE: 2, Purpose.FINALIST: 0, Purpose.FINAL: 0}
+    assert training_left(chosen, some, over=True) == 2 + 1.5 * (1 + 9)
+
+
+def test_what_is_wanted_at_the_end():
+    chosen = settings(winner_seeds=1)
+    checks = wanted_checks(chosen, TRIALS, [])
+    assert [check.purpose.value for check in checks] == ["reference"] * 2 + ["finalist"] * 3 + ["final"] * 2
+    made = [done(check, 0.3 if check.name == "trial 4" else 0.1) for check in checks]
+    assert wanted_checks(chosen, TRIALS, made)[-1].name == "trial 4"
+    assert len(wanted_checks(chosen, TRIALS[3:4], [])) == 2, "without a finalist the references alone"

@@ -150,6 +150,25 @@ def test_a_session_begins_when_the_command_was_given():
     assert parts(run_of(trial(0, "a", 12, 20, train=8.0), sessions=[session])) == {"training": 8.0, "engine": 8.0}
 
 
+def test_what_comes_after_the_last_result_is_the_engine_s():
+    """Two workers, one of which had nothing left to do for 10 s; then 15 s of counting and drawing."""
+    sessions = [Session(0.0, ended=45.0)]
+    run = run_of(trial(0, "a", 0, 20, train=20.0), trial(1, "b", 0, 30, train=30.0), sessions=sessions)
+    assert parts(run) == {"training": 50.0, "idle": 10.0, "engine": 2 * 15.0}
+    assert (session_times(run), ledger(run).wall_seconds) == ([(0.0, 45.0)], 45.0)
+
+
+def test_a_session_that_was_stopped_in_its_checks_did_not_end_by_itself():
+    """Its finalist is missing: what the second worker did after its last result is not idleness."""
+    config = {"samples": 2, "seed": 0, "references": [], "finalists": {"count": 1, "winner_seeds": 0}}
+    trials = trial(0, "a", 0, 20, train=20.0), trial(1, "b", 0, 30, train=30.0)
+    assert parts(run_of(*trials, sessions=[Session(0.0, config)])) == {"training": 50.0, "engine": 10.0}
+    earlier = run_of(*trials, sessions=[Session(0.0, config), Session(90.0, config)])
+    assert parts(earlier) == {"training": 50.0, "engine": 10.0}
+    without = {**config, "finalists": {"count": 0}}
+    assert parts(run_of(*trials, sessions=[Session(0.0, without)])) == {"training": 50.0, "idle": 10.0}
+
+
 def test_clocks_that_differ_are_said_and_do_not_bend_the_sum():
     found = ledger(run_of(trial(0, "a", -5, 10, train=15.0), trial(1, "a", 8, 20, train=12.0)))
     assert found.seconds["training"] == found.worker_seconds == 20.0

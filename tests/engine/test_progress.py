@@ -11,7 +11,7 @@ from nas.engine import ProgressLine, SearchSettings, TrialState, progress_text, 
 from nas.engine.check import Check, CheckRecord, Purpose
 from nas.engine.progress import _columns
 from nas.engine.settings import FinalistSettings
-from proxies.base import Measurement, Score
+from proxies.base import Budget, Measurement, Score
 from tests.engine.engine_support import ARCHITECTURE, Hashed, Scripted, distinct, record_of, start
 
 
@@ -76,10 +76,18 @@ def test_at_the_end_no_time_is_left():
 def test_checks_are_counted_and_included_in_the_time_left():
     settings = SearchSettings(samples=4, finalists=FinalistSettings(count=1, longer=2.0, winner_seeds=2))
     trials = [record_of(number, TrialState.COMPLETE, 0.1) for number in range(4)]
-    done = CheckRecord(Check(Purpose.FINALIST, "trial 0", ARCHITECTURE, 1, 2.0), 0, 0.2, Measurement(0.2), None, 1, 2)
+    trained = Measurement(0.2, budget=Budget(steps=9))
+    done = CheckRecord(Check(Purpose.FINALIST, "trial 0", ARCHITECTURE, 1, 2.0), 0, 0.2, trained, None, 1, 2)
     assert progress_text(trials, settings, 0, 0.0, 360.0, [done]) == (
         "4/4 | checks 1/3 | best AP 0.1000 | mean of last 4 0.1000 | 60.0 trials/h | 4 min left"
     )
+
+
+def test_checks_that_cannot_come_are_not_waited_for():
+    settings = SearchSettings(samples=9, finalists=FinalistSettings(count=3, winner_seeds=1))
+    trials = [record_of(0, TrialState.COMPLETE, 0.1), record_of(1, TrialState.FAILED)]
+    assert progress_text(trials, settings, 0, 0.0, 360.0).startswith("2/9 | checks 0/4 | ")
+    assert progress_text(trials, settings, 0, 0.0, 360.0, over=True).startswith("2/9 | checks 0/2 | ")
 
 
 class Terminal(io.StringIO):

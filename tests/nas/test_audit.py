@@ -28,7 +28,7 @@ def test_an_audit_goes_on_where_it_stopped(run, tmp_path):
     assert "left" not in output
     table = (tmp_path / "here" / "table.md").read_text()
     assert table.strip() in output
-    for name in ("reference", "synthetic", "noisy", "params"):
+    for name in ("reference", "synthetic", "noisy", "params (cost)"):
         assert f"| {name} |" in table
     summary = json.loads((tmp_path / "here" / "summary.json").read_text())
     assert len(summary["sessions"]) == 2
@@ -42,7 +42,9 @@ def test_an_audit_goes_on_where_it_stopped(run, tmp_path):
     [
         (["seeds=1"], "seeds is 1; an audit needs at least 2"),
         (["architectures=3"], "architectures is 3; an audit needs at least 4"),
-        (["reference=nothing"], "unknown proxy 'nothing'"),
+        (["reference=nothing"], "error: reference: unknown proxy 'nothing'"),
+        (["fidelities=[nothing]"], "error: fidelities: unknown proxy 'nothing'"),
+        (["reference=null"], "error: reference is null; it must be a text"),
         (["fidelities=[synthetic]"], "two proxies of the audit are called 'synthetic'"),
         (["only=[other]"], "only has 'other'; the proxies of this audit are: reference, synthetic"),
         (

@@ -8,7 +8,8 @@ import pytest
 import nas
 import search_spaces
 from proxies.base import Measurement, Score
-from proxies.reward import AP_ALONE, Reward, RewardSettings, reward
+from proxies.reward import AP_ALONE, IMAGE_SIZE, FullSize, Reward, RewardSettings, count_full_size, reward
+from search_spaces.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,27 @@ def test_bounds() -> None:
 
 def test_the_cost_is_that_of_the_full_size_detector() -> None:
     assert AP_ALONE.count(ARCHITECTURE).multiply_adds == nas.cost(nas.build_detector("spinenet-49"), 640).multiply_adds
+
+
+def test_a_score_is_refused_before_anything_is_measured() -> None:
+    AP_ALONE.check_score("synflow")
+    costly = Reward(RewardSettings(cost="params", target=1e6), counting(1, 1))
+    costly.check_score(None)
+    with pytest.raises(
+        ConfigError, match=r"^reward\.cost is params; it must be null where the proxy gives synflow and"
+    ):
+        costly.check_score("synflow")
+
+
+def test_a_full_size_detector_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = []
+
+    def counting_once(architecture: Any, size: int) -> Any:
+        counted.append(size)
+        return SimpleNamespace(params_trainable=3, multiply_adds=4)
+
+    monkeypatch.setattr("nas.detectors.full_size.full_size_cost", counting_once)
+    count_full_size.cache_clear()
+    assert [count_full_size(ARCHITECTURE), count_full_size(ARCHITECTURE)] == [FullSize(3, 4)] * 2
+    assert counted == [IMAGE_SIZE]
+    count_full_size.cache_clear()

@@ -8,7 +8,7 @@ from PIL import Image
 from nas.engine.record import Run
 from nas.engine.trial import TrialState
 from nas.reporting.canvas import SAMPLE
-from nas.reporting.figures import draw_costs, draw_metrics, draw_rewards, draw_seconds
+from nas.reporting.figures import draw_metrics, draw_rewards, draw_seconds
 from search_spaces.drawing import DARK, LIGHT
 from tests.reporting.fake_runs import (
     complete,
@@ -21,7 +21,7 @@ from tests.reporting.fake_runs import (
     stopped_early,
 )
 
-FIGURES = [draw_rewards, draw_costs, draw_seconds, draw_metrics]
+FIGURES = [draw_rewards, draw_seconds, draw_metrics]
 RUNS = {
     "none": Run((), ()),
     "one": run_of(complete(0, 0.2)),
@@ -74,7 +74,7 @@ def test_thousands_of_dots_keep_an_svg_small(tmp_path):
 
 
 def test_the_dark_theme_has_dark_paper(tmp_path):
-    draw_costs(mixed_run(), tmp_path / "figure.png", DARK)
+    draw_rewards(mixed_run(), tmp_path / "figure.png", DARK)
     with Image.open(tmp_path / "figure.png") as image:
         assert "#{:02x}{:02x}{:02x}".format(*image.convert("RGB").getpixel((2, 2))) == DARK.paper
 

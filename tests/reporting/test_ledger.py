@@ -34,7 +34,7 @@ def test_there_is_none_before_the_first_result():
 
 def test_the_sentence_says_what_is_accounted_for():
     assert ledger_sentence(FOUND) == (
-        "The wall time of 50 s, from when the command was given to the last result, times 2 workers is 2 min; the "
+        "The wall time of 50 s, from when the command was given to its end, times 2 workers is 2 min; the "
         "parts add up to it."
     )
     skewed = Ledger(FOUND.seconds, 100.0, 100.0, beyond=20.0)

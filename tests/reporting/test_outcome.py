@@ -25,6 +25,19 @@ def test_the_table():
     assert "Whether the winner beats r50-fpn is not shown" in html
 
 
+def test_by_a_reward_ap_stands_beside_it():
+    html = outcome(answer(answered(by_reward=True)))
+    assert re.findall(r"<th[^>]*>(.*?)</th>", html)[1:5] == [
+        *("reward as a trial", "reward, 2 times the training", "winner&#x27;s lead", "AP, 2 times the training"),
+    ]
+    rows = text_of(html)
+    assert rows[2][1:5] == [
+        *("0.110", "0.208 (0.201 to 0.216, 3 seeds)"),
+        *("+0.212 (+0.168 to +0.255)", "0.417 (0.402 to 0.431, 3 seeds)"),
+    ]
+    assert "a finalist&#x27;s reward has chosen the winner" in html
+
+
 def test_references_stand_alone_until_there_is_a_winner():
     html = outcome(answer(unfinished(answered(), 2)))
     assert [row[0] for row in text_of(html)] == ["spinenet-49", "r50-fpn"]
@@ -44,7 +57,7 @@ def test_both_fronts_and_the_recommendation():
     html = fronts(answered())
     assert html.count("<figure") == 2
     assert "Those that were timed, on one processor." in html
-    assert "Recommended: trial 3, the knee of the front of AP against multiply-adds." in html
+    assert "Recommended: trial 3, the knee of the front of AP against multiply-adds at the budget of a trial." in html
     untimed = {key: (billions, None) for key, (billions, _) in TIMED.items()}
     assert fronts(answered(costs=untimed)).count("<figure") == 1
 

@@ -20,10 +20,10 @@ from nas.reporting.sentences import (
     what_is_not_a_sample,
 )
 from nas.reporting.summary import summarise
-from nas.statistics.student import estimate
+from nas.statistics import mean_interval
 from proxies.base import Measurement
 from tests.reporting.fake_runs import complete, filtered_out, mixed_run, other, run_of, scored, stopped_early
-from tests.reporting.made_answers import FINALS, answered
+from tests.reporting.made_answers import FINALS, answered, unfinished
 
 
 def said(*trials, **options) -> str:
@@ -122,14 +122,29 @@ def test_the_winner_and_a_reference(aps, sentence):
     assert comparisons(found)[0].startswith(sentence)
 
 
+def test_by_a_reward_the_reward_is_compared_with_ap_beside_it():
+    said = comparisons(answer(answered(by_reward=True)))
+    assert said[1].startswith(
+        "The winner beats r50-fpn by more than the interval: 0.212 reward more (95 % interval +0.1"
+    )
+    assert said[1].endswith(", 3 seeds). Beside that it has 0.003 AP more.")
+
+
+def test_a_search_that_was_stopped_in_its_checks_is_told():
+    assert state_sentence(summarise(unfinished(answered(), 11))) == (
+        "The search is not finished: 4 of 4 architectures evaluated, 2 checks left; if it was stopped, resume=true "
+        "goes on."
+    )
+
+
 def test_without_a_winner_nothing_is_compared():
     assert comparisons(answer(mixed_run())) == []
 
 
 def test_estimates_and_costs():
     assert estimate_text(None) == "\u2013"
-    assert estimate_text(estimate([0.25])) == "0.250 (1 seed)"
-    assert estimate_text(estimate([0.1, 0.2, 0.3])) == "0.200 (-0.048 to 0.448, 3 seeds)"
+    assert estimate_text(mean_interval([0.25])) == "0.250 (1 seed)"
+    assert estimate_text(mean_interval([0.1, 0.2, 0.3])) == "0.200 (-0.048 to 0.448, 3 seeds)"
     assert cost_text(None) == ""
     assert cost_text(Costed("f", 640, 28_000_000, 10**9)) == "1 B multiply-adds, 28 M parameters"
 

@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from nas.engine.record import Run, Session
 from nas.engine.trial import TrialState
 from nas.reporting.summary import (
-    CostPoint,
     best_sample,
-    cost_points,
     failure_reasons,
     metric_series,
-    pareto_front,
     running_mean,
     samples,
     stopped,
@@ -22,6 +19,7 @@ from nas.reporting.summary import (
     wall_seconds,
     window_size,
 )
+from proxies.base import Budget
 from tests.reporting.fake_runs import (
     START,
     complete,
@@ -32,6 +30,7 @@ from tests.reporting.fake_runs import (
     run_of,
     stopped_early,
 )
+from tests.reporting.made_answers import answered, unfinished
 
 
 def test_a_mixed_run():
@@ -65,7 +64,6 @@ def test_what_was_stopped_or_filtered_is_in_no_mean_and_never_best():
     assert (summary.counts[TrialState.STOPPED], summary.counts[TrialState.FILTERED]) == (1, 1)
     assert (summary.evaluated, summary.state) == (3, "finished")
     assert (summary.best.trial.number, summary.mean_reward) == (3, pytest.approx(0.2))
-    assert [point.number for point in cost_points(run)] == [0, 3]
     assert stopped(run) == [(1, 0.9)]
     assert summary.failures == ()
     assert summary.seconds_by_phase["filter"] == 2.0
@@ -85,6 +83,28 @@ def test_the_state_follows_from_what_is_wanted():
     assert summarise(run_of(complete(0, 0.1), config={"samples": 2})).state == "not finished"
     assert summarise(run_of(complete(0, 0.1), other(1, TrialState.RUNNING), config={"samples": 2})).state == "under way"
     assert summarise(run_of(other(0, TrialState.FAILED), config={"samples": 1})).state == "finished"
+
+
+def test_a_search_that_was_stopped_in_its_checks_is_not_finished():
+    run = answered()
+    assert (summarise(run).state, summarise(run).checks_left) == ("finished", 0)
+    for checks in range(len(run.checks)):
+        found = summarise(unfinished(run, checks))
+        assert (found.state, found.checks_left > 0) == ("not finished", True), checks
+    assert summarise(unfinished(run, len(run.checks) - 2)).checks_left == 2
+
+
+def test_a_check_counts_as_much_as_its_training_is_longer():
+    """4 trials, 2 references, and 2 + 9 checks of twice the training, in 300 s; where nothing is trained, one each."""
+    run = answered()
+    assert summarise(run).trials_per_hour == pytest.approx(3600 / 300 * (4 + 2 + 2 * 11))
+    untrained = [replace(one, measurement=replace(one.measurement, budget=Budget())) for one in run.checks]
+    assert summarise(replace(run, checks=tuple(untrained))).trials_per_hour == pytest.approx(3600 / 300 * (4 + 2 + 11))
+
+
+def test_the_wall_time_goes_to_the_end_of_a_session():
+    run = run_of(complete(0, 0.1))
+    assert (wall_seconds(run), wall_seconds(run.ending(START + 70.0))) == (50.0, 70.0)
 
 
 def test_a_pause_between_sessions_is_no_wall_time():
@@ -133,19 +153,3 @@ def test_running_mean_is_the_mean_of_the_window(values, window):
 
 def test_the_window_grows_with_the_run():
     assert [window_size(count) for count in (0, 24, 400, 14_000)] == [5, 5, 50, 200]
-
-
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=40))
-def test_the_front_is_what_nothing_dominates(rows):
-    points = [CostPoint(number, cost, ap) for number, (cost, ap) in enumerate(rows)]
-    front = pareto_front(points)
-
-    def dominated(point):
-        return any(
-            (other.multiply_adds <= point.multiply_adds and other.ap >= point.ap)
-            and (other.multiply_adds, other.ap) != (point.multiply_adds, point.ap)
-            for other in points
-        )
-
-    assert {(p.multiply_adds, p.ap) for p in front} == {(p.multiply_adds, p.ap) for p in points if not dominated(p)}
-    assert [p.multiply_adds for p in front] == sorted({p.multiply_adds for p in front})

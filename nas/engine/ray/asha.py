@@ -1,14 +1,14 @@
 """Trials that are worse than others at the same step are stopped: Tune's ASHA over optimiser steps.
 
 Li et al., "A System for Massively Parallel Hyperparameter Tuning" (MLSys 2020), Algorithm 2, as Ray Tune has it: a
-trial goes on when its AP (or score) at a rung is among the best 1 / ``asha_keep`` of the trials that have reached the
+trial goes on when its reward at a rung is among the best 1 / ``asha_keep`` of the trials that have reached the
 rung so far; nobody waits for anybody. Tune never saves what it knows of the rungs, so a resumed search gives it what
 the record holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from ray.tune.schedulers import ASHAScheduler
 
 from nas.engine.trial import TrialRecord
+from proxies.reward import AP_ALONE, Reward
 from search_spaces.settings import boolean, integer, within
 
 
@@ -51,7 +52,9 @@ class AshaSettings:
         return tuple(found)
 
 
-def scheduler(rungs: tuple[int, ...], steps: int, keep: int, trials: Iterable[TrialRecord]) -> ASHAScheduler:
+def scheduler(
+    rungs: tuple[int, ...], steps: int, keep: int, trials: Iterable[TrialRecord], reward: Reward = AP_ALONE
+) -> ASHAScheduler:
     """ASHA that knows what the trials of a record had at the rungs.
 
     Args:
@@ -59,16 +62,26 @@ def scheduler(rungs: tuple[int, ...], steps: int, keep: int, trials: Iterable[Tr
         steps: of a whole training.
         keep: of so many trials at a rung, one goes on.
         trials: of the record, in any state.
+        reward: what they are ranked by.
     """
     asha = ASHAScheduler(
         time_attr="steps", metric="value", mode="max", max_t=steps, grace_period=rungs[0], reduction_factor=keep
     )
     nobody: Any = None  # ASHA asks nothing of the controller
     for trial in trials:
-        reached = {} if trial.measurement is None else trial.measurement.rungs
+        reached = _rewards(trial, reward)
         recorded: Any = SimpleNamespace(trial_id=f"recorded-{trial.number}")
         asha.on_trial_add(nobody, recorded)
         for rung in set(rungs) & reached.keys():
             asha.on_trial_result(nobody, recorded, {"steps": rung, "value": reached[rung]})
         asha.on_trial_remove(nobody, recorded)
     return asha
+
+
+def _rewards(trial: TrialRecord, reward: Reward) -> Mapping[int, float]:
+    """Steps -> the reward after that many; a trial that has a reward need not be counted for that again."""
+    measured, architecture = trial.measurement, trial.architecture
+    if measured is None or architecture is None or reward.is_ap or not measured.rungs:
+        return {} if measured is None else measured.rungs
+    factor = trial.reward / measured.ap if trial.reward and measured.ap else reward.of_ap(1.0, architecture)
+    return {steps: ap * factor for steps, ap in measured.rungs.items()}

@@ -72,7 +72,7 @@ def run_ray(
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(workers)
         log.info("starting %s; the first result comes when a first architecture is trained", plural(workers, "worker"))
         searcher = SearchOfTune(search)
-        evaluation = partial(Evaluation, make_proxy, settings.cpus_per_trial, make_prefilter, rungs)
+        evaluation = partial(Evaluation, make_proxy, settings.cpus_per_trial, make_prefilter, rungs, search.reward)
         with _sentence(searcher, storage):
             tune.run(
                 evaluator(evaluation),
@@ -106,7 +106,7 @@ def _fidelities(
     if not rungs:
         warn(f"runner.asha=true stops nothing: no rung lies before the end of {plural(steps, 'optimiser step')}.")
         return (), None
-    return rungs, scheduler(rungs, steps, settings.asha_keep, search.history.trials)
+    return rungs, scheduler(rungs, steps, settings.asha_keep, search.history.trials, search.reward)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class SearchOfTune(Searcher):
             if result["whole"] or isinstance(trial, Check):
                 self._search.finish(trial, measurement, started)
             else:
-                self._search.stop(trial, measurement, _why_stopped(measurement), started)
+                self._search.stop(trial, measurement, self._why_stopped(trial, measurement), started)
 
     def on_worker_lost(self, trial_id: str, reason: str) -> None:
         """The worker of the trial died or raised; a retry is a new trial for Tune."""
@@ -75,6 +75,13 @@ class SearchOfTune(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing is restored: see :meth:`save`."""
+
+    def _why_stopped(self, trial: Trial, measurement: Measurement) -> str:
+        value, reward = f"{measurement.value_name} {number(measurement.value, 4)}", self._search.reward
+        if not reward.is_ap:
+            value = f"reward {number(reward(measurement, trial.architecture), 4)} ({value})"
+        steps = plural(measurement.budget.steps, "step")
+        return f"stopped by ASHA: {value} after {steps} is not among the best that trials had there."
 
     @contextmanager
     def _keeping_errors(self) -> Iterator[None]:
@@ -112,12 +119,6 @@ class Failures(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Tune calls this after ``on_trial_complete`` of the searcher."""
         self._searcher.on_worker_lost(trial.trial_id, _reason(trial))
-
-
-def _why_stopped(measurement: Measurement) -> str:
-    value = f"{measurement.value_name} {number(measurement.value, 4)}"
-    steps = plural(measurement.budget.steps, "step")
-    return f"stopped by ASHA: {value} after {steps} is not among the best that trials had there."
 
 
 def _reason(trial: TuneTrial) -> str:

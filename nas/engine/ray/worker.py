@@ -14,6 +14,7 @@ from ray import cloudpickle, tune
 from nas.engine.loop import MakeProxy, describe
 from nas.engine.stages import Work, stages
 from proxies.base import Proxy
+from proxies.reward import AP_ALONE, Reward
 from search_spaces.errors import NasError
 
 
@@ -30,8 +31,10 @@ class Evaluation:
         threads: int,
         make_prefilter: MakeProxy | None = None,
         rungs: Sequence[int] = (),
+        reward: Reward = AP_ALONE,
     ) -> None:
         torch.set_num_threads(threads)
+        self._reward = reward
         self._rungs = rungs
         self._built: tuple[Proxy, Proxy | None] | None = None
         try:
@@ -51,17 +54,19 @@ class Evaluation:
 
         Yields:
             an answer for each stage, as plain values. Those at a rung, after which ASHA says whether the trial goes on,
-            have ``steps`` and ``value``; the last one says ``whole``.
+            have ``steps`` and, as ``value``, the reward; the last one says ``whole``.
         """
         if self._built is None:
             yield {"whole": True, "no_proxy": self._no_proxy}
             return
         started = time.time()
-        for measurement in stages(Work.from_plain(config), *self._built, self._rungs):
-            at_rung = measurement.value is not None and measurement.budget.steps in self._rungs
+        work = Work.from_plain(config)
+        for measurement in stages(work, *self._built, self._rungs):
+            steps = measurement.budget.steps
+            value = self._reward(measurement, work.architecture) if steps in self._rungs else None
             yield {
-                "whole": not at_rung,
-                **({"steps": measurement.budget.steps, "value": measurement.value} if at_rung else {}),
+                "whole": value is None,
+                **({} if value is None else {"steps": steps, "value": value}),
                 "started": started,
                 "measurement": json.dumps(measurement.to_dict(), default=float),
             }

@@ -7,6 +7,7 @@ import pytest
 from nas.engine.ray.asha import AshaSettings, scheduler
 from nas.engine.trial import TrialState
 from proxies.base import Measurement
+from proxies.reward import Reward, RewardSettings
 from search_spaces.errors import ConfigError
 from tests.engine.engine_support import record_of
 
@@ -81,3 +82,15 @@ def test_measurements_at_other_steps_are_left_out():
     trials = [record_of(0, TrialState.COMPLETE, 0.5, measurement=Measurement(0.5, rungs={50: 0.1, 150: 0.3}))]
     asha = scheduler((100, 300), 500, 3, trials)
     assert all(not known for _, known in asha._brackets[0]._rungs)
+
+
+def test_trials_of_the_record_are_ranked_by_their_rewards():
+    """Where a cost counts, AP alone is no measure; what has a reward need not be counted again."""
+    reward = Reward(
+        RewardSettings(cost="params", target=1e6, exponent=-1.0), lambda _: SimpleNamespace(params_trainable=2e6)
+    )
+    known = record_of(0, TrialState.COMPLETE, 0.2, measurement=Measurement(0.8, rungs={100: 0.4}))
+    failed = record_of(1, TrialState.FAILED, measurement=Measurement(None, rungs={100: 0.6}, error="it died."))
+    asha = scheduler((100, 300), 500, 3, [known, failed], reward)
+    rungs = {int(step): list(found.values()) for step, found in asha._brackets[0]._rungs}
+    assert rungs[100] == [pytest.approx(0.4 * 0.2 / 0.8), pytest.approx(0.6 / 2)]

@@ -12,6 +12,7 @@ from nas.engine.check import Reference
 from nas.engine.ray.searcher import Failures, SearchOfTune, StopOnError
 from nas.engine.trial import TrialState
 from proxies.base import Budget, Measurement
+from proxies.reward import FullSize, Reward, RewardSettings
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ConfigError, RecordError
 from tests.engine.engine_support import SPACE, Scripted, distinct, start, states_of
@@ -104,3 +105,15 @@ def test_a_trial_that_tune_stopped_is_stopped_and_a_check_never_is(tmp_path):
     assert (trial.state, trial.reward, trial.measurement) == (TrialState.STOPPED, 0.25, measurement)
     assert trial.error == "stopped by ASHA: AP 0.2500 after 1 step is not among the best that trials had there."
     assert searcher.error is None
+
+
+def test_a_trial_is_stopped_for_its_reward(tmp_path):
+    searcher = searcher_on(tmp_path)
+    halving = RewardSettings(cost="params", target=1e6, exponent=-1.0)
+    searcher._search.reward = Reward(halving, lambda architecture: FullSize(2_000_000, 1))
+    searcher.suggest("a")
+    measured = Measurement(ap=0.25, budget=Budget(steps=1), rungs={1: 0.25})
+    searcher.on_trial_complete("a", {"whole": False, "started": 5.0, "measurement": json.dumps(measured.to_dict())})
+    (trial,) = searcher._search.history.trials
+    assert trial.reward == pytest.approx(0.125)
+    assert trial.error.startswith("stopped by ASHA: reward 0.1250 (AP 0.2500) after 1 step is not among the best")

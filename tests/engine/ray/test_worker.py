@@ -11,6 +11,7 @@ import torch
 from nas.engine.ray.worker import Evaluation, evaluator
 from nas.engine.stages import Work
 from proxies.base import Measurement
+from proxies.reward import FullSize, Reward, RewardSettings
 from search_spaces.errors import DataError
 from tests.engine.engine_support import ARCHITECTURE, Hashed, Scored, Staged, hashed_ap, no_proxy
 
@@ -95,6 +96,17 @@ def test_a_step_is_a_stage_and_a_new_trial_begins_anew(tmp_path):
     assert [one["done"] for one in answers] == [False, False, True]
     assert "value" not in answers[2], "what is whole is no rung of ASHA"
     assert log.read_text() == "7 3\n8 3\n8 6\n8 9\n"
+
+
+def test_what_asha_is_told_is_the_reward():
+    halving = Reward(RewardSettings(cost="params", target=1e6, exponent=-1.0), twice_the_target)
+    first, *_ = Evaluation(Staged, 1, None, (3,), halving)(CONFIG)
+    assert first["value"] == pytest.approx(hashed_ap(ARCHITECTURE) * 3 / 9 / 2)
+    assert Measurement.from_dict(json.loads(first["measurement"])).ap == hashed_ap(ARCHITECTURE) * 3 / 9
+
+
+def twice_the_target(architecture):
+    return FullSize(params_trainable=2_000_000, multiply_adds=1)
 
 
 def test_an_architecture_that_does_not_pass_the_filter_ends_its_trial():
