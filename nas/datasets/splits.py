@@ -22,7 +22,9 @@ def open_split(
     reserved_images: int | None = None,
     reserve_seed: int = 0,
 ) -> tuple[DetectionData, tuple[int, ...]]:
-    """A data set and the indices of the images that belong to a split.
+    """A data set and the indices of the images that belong to a split, in the order of their ids.
+
+    COCO's evaluation goes through images in that order, which decides between detections of equal scores.
 
     Args:
         settings, image_size, cache_dir: as in :func:`nas.datasets.registry.open_data`.
@@ -36,6 +38,5 @@ def open_split(
     """
     one_of("split", split, SPLITS)
     data = open_data(settings, image_size, cache_dir, "train" if split == RESERVED else split)
-    if split == RESERVED:
-        return data, reserve(data, reserved_images, reserve_seed).reserved
-    return data, tuple(range(len(data)))
+    indices = reserve(data, reserved_images, reserve_seed).reserved if split == RESERVED else range(len(data))
+    return data, tuple(sorted(indices, key=data.image_id))

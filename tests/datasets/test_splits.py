@@ -21,7 +21,7 @@ def coco(tmp_path: Path) -> dict[str, str]:
     """The training split of ``coco_support`` and another one of two pictures, whose images have other ids."""
     root = write(tmp_path / "set", content()).root
     (Path(root) / "val2017").mkdir()
-    images = [{"id": 70 + n, "file_name": f"v{n}.png", "width": 30, "height": 20} for n in range(2)]
+    images = [{"id": 71 - n, "file_name": f"v{n}.png", "width": 30, "height": 20} for n in range(2)]
     for row in images:
         Image.new("RGB", (30, 20)).save(Path(root) / "val2017" / str(row["file_name"]))
     boxes = [{"id": 5, "image_id": 71, "category_id": 90, "bbox": [1, 1, 8, 8]}]
@@ -31,12 +31,12 @@ def coco(tmp_path: Path) -> dict[str, str]:
 
 
 def test_stored_splits_are_taken_whole(coco: dict[str, str], tmp_path: Path) -> None:
-    for split, ids in (("train", [10, 11, 12, 13]), ("val", [70, 71])):
+    for split, ids in (("train", [10, 11, 12, 13]), ("val", [70, 71])):  # in the order of the ids
         data, indices = open_split(coco, 32, tmp_path, split)
         assert [data.image_id(index) for index in indices] == ids
         assert data.source.endswith(f"instances_{split}2017.json")
         assert [data.category_id(label) for label in (1, 2)] == [7, 90]
-    assert open_split(coco, 32, tmp_path)[0].image_id(1) == 71, "a cache that is there already keeps the ids"
+    assert open_split(coco, 32, tmp_path)[0].image_id(0) == 71, "a cache that is there already keeps the ids"
 
 
 def test_a_split_that_is_not_there(tmp_path: Path) -> None:
