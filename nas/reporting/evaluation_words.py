@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from nas.evaluation.curves import Curves
 from nas.evaluation.evaluation import Evaluation
 from nas.evaluation.per_class import GroupNumbers
-from nas.words import number, one_line
+from nas.words import number, one_line, plural
 
 MEANINGS: Mapping[str, str] = {
     "ap": "mean over IoU 0.50 to 0.95",
@@ -58,6 +58,6 @@ def confused(evaluation: Evaluation) -> str:
         f"{one_line(names[label - 1])} as {one_line(names[other - 1])} ({count:,})"
         for label, other, count in evaluation.confusion.mistakes()
     ]
-    more = f" and {len(pairs) - MOST_CONFUSED} pairs more" if len(pairs) > MOST_CONFUSED else ""
+    more = f" and {plural(len(pairs) - MOST_CONFUSED, 'pair')} more" if len(pairs) > MOST_CONFUSED else ""
     above = f"Found as another class, with a score above {evaluation.confusion.threshold:g}"
     return f"{above}: {', '.join(pairs[:MOST_CONFUSED])}{more}." if pairs else ""
