@@ -17,7 +17,7 @@ from nas.command_line import Config, run_command
 from nas.machine.processors import usable_processors
 from nas.words import Countdown, plural, said_when_slow
 from search_spaces.errors import ConfigError, DataError
-from search_spaces.settings import boolean, integer, within
+from search_spaces.settings import boolean, within
 
 if TYPE_CHECKING:
     from nas.command_line.trained import Trained
@@ -36,15 +36,15 @@ def detect(config: Config) -> None:
         if config[key] is None:
             raise ConfigError(f"{key} is missing; give weights=FILE images=FILE|FOLDER|'PATTERN' out=DIR.")
     boolean("draw", config["draw"])
-    integer("batch", config["batch"], 1)
     out = Path(str(config["out"]))
     with said_when_slow(log, "loading PyTorch and the weights"):
         from nas.command_line.detect_rows import Rows
-        from nas.command_line.trained import class_labels, fast_copy, load_trained
+        from nas.command_line.trained import batch_size, class_labels, fast_copy, load_trained
         from nas.detecting import Broken, detect_files, find_pictures
         from nas.reporting.detections import write_detections
 
         trained = load_trained(config, "detection")
+    batch = batch_size(config["batch"], trained)
     names, labels = trained.names(), class_labels(trained, config["classes"])
     counts, tiling = what_counts(config, trained)
     files, others = find_pictures(str(config["images"]), leave_out=out)
@@ -53,7 +53,7 @@ def detect(config: Config) -> None:
     print(f"{trained.name}: {trained.describe()}")
     said = beside(len(files) - len(left), others)
     print(f"{plural(len(files), 'picture')}, scores above {counts.score_threshold:g}{said}")
-    found = detect_files(fast_copy(trained.detector), left, trained.image_size, counts, config["batch"], tiling)
+    found = detect_files(fast_copy(trained.detector), left, trained.image_size, counts, batch, tiling)
     countdown = Countdown(log, "detecting in pictures", len(left))
     for count, result in enumerate(finished(found, labels, names if config["draw"] else None, out), start=1):
         rows.add(result)

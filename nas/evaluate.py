@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from nas.command_line import Config, run_command
 from nas.command_line.run_folder import output_folder
 from nas.words import Countdown, plural, said_when_slow
-from search_spaces.settings import integer
 
 if TYPE_CHECKING:
     from nas.command_line.trained import Trained
@@ -27,14 +26,14 @@ log = logging.getLogger("nas.evaluate")
 
 def evaluate(config: Config) -> None:
     """Detect in every image of the split, and print and write what the comparison with its objects says."""
-    integer("batch", config["batch"], 1)
     with said_when_slow(log, "loading PyTorch and the weights"):
         from nas.command_line.evaluation_table import evaluation_tables
         from nas.command_line.parts import make_split
-        from nas.command_line.trained import load_trained, map_classes
+        from nas.command_line.trained import batch_size, load_trained, map_classes
         from nas.evaluation.evaluation import evaluate_detections
 
         trained = load_trained(config, "evaluation")
+    batch = batch_size(config["batch"], trained)
     with said_when_slow(log, f"reading data set {config['data']['name']}"):
         data, indices = make_split(config, trained.image_size)
     classes = map_classes(trained, data)
@@ -43,7 +42,7 @@ def evaluate(config: Config) -> None:
     print(f"split {config['split']} of data set {config['data']['name']}: {which_images(config, data, indices)}")
     if classes.remark:
         print(f"{classes.remark}.")
-    found = classes.relabel(detect(config, trained, data, indices))
+    found = classes.relabel(detect(config, trained, data, indices, batch))
     evaluation = evaluate_detections(found, data, indices, config["overlap"], config["threshold"])
     print(f"\n{evaluation_tables(evaluation)}\n")
     about = describe(config, trained, data, [f"{classes.remark}."] if classes.remark else [])
@@ -63,14 +62,16 @@ def which_images(config: Config, data: DetectionData, indices: tuple[int, ...]) 
     return f"{kept}, reserved with seed {config['reserve_seed']}, {data.source}"
 
 
-def detect(config: Config, trained: Trained, data: DetectionData, indices: tuple[int, ...]) -> list[dict[str, Any]]:
+def detect(
+    config: Config, trained: Trained, data: DetectionData, indices: tuple[int, ...], batch: int
+) -> list[dict[str, Any]]:
     """What is found in each image, with the detector's own labels."""
     from nas.detectors import DetectionSettings
     from nas.evaluation import detect_in
 
     settings = DetectionSettings(score_threshold=config["score_threshold"])
     countdown = Countdown(log, "detecting in images", len(indices))
-    return detect_in(trained.detector, data, indices, config["batch"], settings, done=countdown.done)
+    return detect_in(trained.detector, data, indices, batch, settings, done=countdown.done)
 
 
 def describe(config: Config, trained: Trained, data: DetectionData, remarks: list[str]) -> dict[str, Any]:

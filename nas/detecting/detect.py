@@ -30,6 +30,8 @@ from nas.machine.processors import usable_processors
 
 Find = Callable[[NDArray[np.uint8]], list[dict[str, Tensor]]]
 """Square images [B, 3, S, S] -> for each what is found in it, see :meth:`nas.detectors.Detector.detect`."""
+LEAST_AHEAD = 4
+"""Pictures that are read ahead, as squares; of those in tiles, which are kept whole, one."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -107,7 +109,7 @@ def detect_files(
         return read_views(file, image_size, tiling)
 
     with ThreadPoolExecutor(usable_processors()) as pool:
-        yield from find_in(ahead(pool, read, files, batch if tiling is None else 2), find, batch)
+        yield from find_in(ahead(pool, read, files, max(batch, LEAST_AHEAD) if tiling is None else 1), find, batch)
 
 
 def find_in(pictures: Iterable[Views | Broken], find: Find, batch: int) -> Iterator[Found | Broken]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.command_line.trained import class_labels, fast_copy, file_digest, load_trained, map_classes
+from nas.command_line.trained import batch_size, class_labels, fast_copy, file_digest, load_trained, map_classes
 from search_spaces.errors import ConfigError
 from tests.datasets.square_support import blank_data
 from tests.nas.trained_support import NAMES, write_weights
@@ -49,3 +49,12 @@ def test_a_digest_stands_for_the_content(tmp_path: Path) -> None:
     digests = [file_digest(str(tmp_path / name)) for name in "abc"]
     assert digests[0] == digests[1] != digests[2]
     assert len(digests[0]) == 16
+
+
+@pytest.mark.parametrize(("size", "count"), [(32, 16), (96, 16), (320, 4), (640, 1), (1280, 1)])
+def test_a_batch_suits_the_image_size(tmp_path: Path, size: int, count: int) -> None:
+    trained = load_trained(config(write_weights(tmp_path / "w.safetensors"), image_size=size), "evaluation")
+    assert batch_size(None, trained) == count
+    assert batch_size(3, trained) == 3
+    with pytest.raises(ConfigError, match="batch is 0; it must be at least 1"):
+        batch_size(0, trained)
