@@ -13,7 +13,7 @@ FLOORS = (
     ("nas.words", "nas.disk", "nas.machine", "nas.statistics"),
     ("controllers", "nas.detectors", "nas.datasets"),
     ("nas.training", "nas.evaluation", "nas.checkpoints", "nas.export"),
-    ("proxies",),
+    ("proxies", "nas.detecting"),
     ("nas.engine",),
     ("nas.studies",),
     ("nas.reporting",),

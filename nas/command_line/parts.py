@@ -18,6 +18,7 @@ from controllers.base import Controller
 from nas.command_line.config import Config
 from nas.datasets.dataset import DetectionData
 from nas.datasets.registry import open_data
+from nas.datasets.splits import open_split
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
 from search_spaces.errors import ConfigError
@@ -85,7 +86,7 @@ def on_device_of(proxy: Config, settings: Config) -> Config:
 
 
 def make_data(config: Config, image_size: int) -> DetectionData:
-    """The data set of a configuration with ``data``, with images of ``image_size`` pixels a side.
+    """The training split of a configuration with ``data``, with images of ``image_size`` pixels a side.
 
     Raises:
         ConfigError: an unknown setting, or a value of the wrong type or out of range.
@@ -93,6 +94,16 @@ def make_data(config: Config, image_size: int) -> DetectionData:
     """
     data, cache_dir = _data_settings(config)
     return open_data(data, image_size, cache_dir)
+
+
+def make_split(config: Config, image_size: int) -> tuple[DetectionData, tuple[int, ...]]:
+    """The data set of a configuration with ``data``, and the indices of the images of its ``split``.
+
+    Of the configuration ``reserved_images`` and ``reserve_seed`` are read too. Errors are those of :func:`make_data`.
+    """
+    data, cache_dir = _data_settings(config)
+    split, images, seed = (config[key] for key in ("split", "reserved_images", "reserve_seed"))
+    return open_split(data, image_size, cache_dir, split, images, seed)
 
 
 def without_name(settings: Mapping[str, Any]) -> Config:

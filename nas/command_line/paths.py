@@ -25,6 +25,7 @@ PATHS = frozenset(
         "arch",
         "checkpoint",
         "image",
+        "images",
         "out",
         "run",
         "weights",

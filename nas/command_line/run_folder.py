@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from nas.engine.store import RECORD_NAME
-from search_spaces.errors import RecordError
+from search_spaces.errors import FileError, RecordError
 from search_spaces.settings import SettingError, as_yaml, fits
 
 RUNS = Path("runs")
@@ -60,6 +60,27 @@ def existing_folder(run: object) -> Path:
     folder = Path(run)
     if not (folder / RECORD_NAME).is_file():
         raise RecordError(f"run folder {folder} holds no {RECORD_NAME}; give run=DIR of a search.")
+    return folder
+
+
+def output_folder(out: object) -> Path | None:
+    """The folder that results are written into, made now where it is not there; None for None.
+
+    Raises:
+        FileError: it holds something already, or cannot be made.
+    """
+    if out is None:
+        return None
+    folder = Path(str(out))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise FileError(
+            f"out is {str(folder)!r}; it must be a folder that can be written ({error.strerror})."
+        ) from None
+    if taken:
+        raise FileError(f"out folder {folder} holds files already; give another out=, or empty it.")
     return folder
 
 

@@ -18,7 +18,7 @@ from nas.disk import publishing
 from nas.machine.home import cache_folder
 from search_spaces.errors import DataError
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Part of every cache's key: a folder of another layout is never read."""
 
 FINGERPRINT_VERSION = 1
@@ -26,6 +26,7 @@ FINGERPRINT_VERSION = 1
 
 _IMAGES, _ANNOTATIONS, _REMARKS = "images.npy", "annotations.npz", "remarks.json"
 _ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
+_IDS = ("image_ids", "category_ids")
 _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
 
 
@@ -92,6 +93,7 @@ def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[n
 
 def _write_annotations(folder: Path, annotations: Annotations) -> None:
     fields = {name: getattr(annotations, name) for name in _ARRAYS}
+    fields |= {name: ids for name in _IDS if (ids := getattr(annotations, name)) is not None}
     fields["class_names"] = np.asarray(annotations.class_names, dtype=np.str_)
     np.savez(folder / _ANNOTATIONS, **fields)
     if annotations.masks is not None:

@@ -20,13 +20,12 @@ from nas.datasets.coco_clean import Box
 from nas.datasets.coco_entries import Fault, ImageEntry
 from nas.datasets.coco_files import file_status
 from nas.datasets.coco_json import parse_json
-from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.masks import PackedMasks, pack_masks
 from nas.datasets.picture_size import Refused
 from nas.datasets.pixels import opened
 from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
-from nas.datasets.square import Annotations, SquareData
+from nas.datasets.square import Annotations, SquareData, to_square
 from nas.machine.processors import usable_processors
 from nas.words import Countdown, plural
 from search_spaces.errors import DataError
@@ -146,21 +145,16 @@ def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: 
 
 
 def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
-    """One image as [3, S, S]: long side resized to S, ratio kept, padded at the right or bottom.
+    """One image as :func:`nas.datasets.square.to_square` makes it, [3, S, S].
 
     Raises:
         ValueError: the file cannot be decoded, or has another size than its entry says.
     """
-    canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
-    canvas[:] = MEAN_COLOUR
-    scale = image_size / max(entry.width, entry.height)
-    height, width = (max(1, round(side * scale)) for side in (entry.height, entry.width))
     with opened(path) as picture:
         own_height, own_width = picture.size if entry.upright else picture.stored_size
         if (own_width, own_height) != (entry.width, entry.height):
             raise Refused(f"is {own_width} x {own_height} pixels, its entry says {entry.width} x {entry.height}")
-        canvas[:height, :width] = picture.read((height, width), entry.upright, draft=True)
-    return canvas.transpose(2, 0, 1)
+        return to_square(picture, image_size, entry.upright)
 
 
 def _decode_all(
@@ -205,6 +199,8 @@ def _to_arrays(checked: CheckedFile, image_size: int) -> Annotations:
         class_names=checked.class_names,
         masks=masks,
         original_masks=original_masks,
+        image_ids=np.asarray([image.id for image in checked.images], dtype=np.int64),
+        category_ids=np.asarray(checked.category_ids, dtype=np.int64),
     )
 
 

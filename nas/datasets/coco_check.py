@@ -40,6 +40,7 @@ class CheckedFile:
     Attributes:
         images, boxes: in the order of the file.
         class_names: K names, the first is label 1's.
+        category_ids: the ids of these K categories.
         cleaned: what was cleaned, as a clause -> how many.
         remarks: sentences, without their full stop, about what may be meant otherwise and what was made of it.
         broken: the pictures that cannot be read or have another size than their entry; decoding them says which.
@@ -48,6 +49,7 @@ class CheckedFile:
     images: tuple[ImageEntry, ...]
     boxes: tuple[Box, ...]
     class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
     cleaned: Mapping[str, int]
     remarks: tuple[str, ...] = ()
     broken: tuple[ImageEntry, ...] = ()
@@ -71,17 +73,18 @@ def check(path: Path, image_folder: Path, raw: Mapping[str, Any]) -> CheckedFile
     faults.extend(_reference_faults(annotations, images, labels))
     raise_faults(path, faults)
     names = {row["id"]: row["name"] for row in categories}
-    class_names = tuple(names[key] for key in sorted(names))
+    category_ids = tuple(sorted(names))
+    class_names = tuple(names[key] for key in category_ids)
     broken = tuple(image for image in images.values() if not _agree(image, headers.get(image.id)))
     if broken:
-        return CheckedFile(tuple(images.values()), (), class_names, {}, broken=broken)
+        return CheckedFile(tuple(images.values()), (), class_names, category_ids, {}, broken=broken)
     cleaned: Counter[str] = Counter()
     boxes = tuple(clean_boxes(annotations, images, labels, cleaned))
     if all(box.crowd for box in boxes):
         raise_faults(path, [Fault("no usable box", f"{len(annotations)} annotations give no box to train on")])
     cleaned["images without a box were kept as background"] = len(images.keys() - {box.image_id for box in boxes})
     remarks = (*([turned] if turned else []), *doubts(categories, annotations, images, headers.values()))
-    return CheckedFile(tuple(images.values()), boxes, class_names, +cleaned, remarks)
+    return CheckedFile(tuple(images.values()), boxes, class_names, category_ids, +cleaned, remarks)
 
 
 def raise_faults(path: Path, faults: list[Fault]) -> None:

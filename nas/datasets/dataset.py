@@ -90,6 +90,14 @@ class DetectionData(ABC):
     def objects(self, index: int) -> Objects:
         """The objects of image ``index``, boxes and masks in pixels of the square image; crowd regions included."""
 
+    def image_id(self, index: int) -> int:
+        """What the data set's own file calls image ``index``; its position where there is no such file."""
+        return index
+
+    def category_id(self, label: int) -> int:
+        """What the data set's own file calls the class of ``label``; the label where there is no such file."""
+        return label
+
     @abstractmethod
     def original_size(self, index: int) -> Size:
         """(height, width) of the original image in pixels."""

@@ -10,27 +10,32 @@ from nas.datasets.cache import default_cache_dir
 from nas.datasets.dataset import DetectionData
 from search_spaces.errors import ConfigError
 from search_spaces.kinds import Kind, check_settings, find
-from search_spaces.settings import SettingError, as_yaml, integer, within
+from search_spaces.settings import SettingError, as_yaml, integer, one_of, within
 
 DATASETS: Mapping[str, Kind] = {
     "coco": Kind("nas.datasets.coco:CocoSettings", "nas.datasets.coco:open_coco"),
     "synthetic": Kind("nas.datasets.synthetic:SyntheticSettings", "nas.datasets.synthetic:open_synthetic"),
 }
-"""Kind -> its settings, and what opens the data set from settings, image size and cache folder."""
+"""Kind -> its settings, and what opens the data set from settings, image size, cache folder and split."""
+STORED_SPLITS = ("train", "val")
 
 
-def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Path | None = None) -> DetectionData:
-    """The training split of the data set that ``settings`` describe, decoded once into the cache.
+def open_data(
+    settings: Mapping[str, Any], image_size: int, cache_dir: str | Path | None = None, split: str = "train"
+) -> DetectionData:
+    """A split of the data set that ``settings`` describe, decoded once into the cache.
 
     Args:
         settings: ``kind`` (one of ``DATASETS``) and fields of its dataclass.
         image_size: side of the square images in pixels.
         cache_dir: where decoded images are kept; None means :func:`default_cache_dir`.
+        split: ``"train"``, or ``"val"``, which no search and no training learns from.
 
     Raises:
-        ConfigError: an unknown kind or setting, or a value of the wrong type or out of range.
+        ConfigError: an unknown split; an unknown kind or setting, or a value of the wrong type or out of range.
         DataError: the data set is missing or broken, or the cache cannot be written.
     """
+    one_of("split", split, STORED_SPLITS)
     integer("image_size", image_size)
     within("image_size", image_size, 16, 4096)
     if cache_dir is not None and not isinstance(cache_dir, str | Path):
@@ -42,5 +47,5 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
     if "root" in row.setting_names and not values.get("root"):
         raise ConfigError("data.root is not set; it is the folder that holds the data set.")
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
-    data: DetectionData = row.maker(check_settings("data", row, values), image_size, folder)
+    data: DetectionData = row.maker(check_settings("data", row, values), image_size, folder, split)
     return data

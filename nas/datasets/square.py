@@ -1,4 +1,8 @@
-"""A detection data set in plain arrays: images resized to squares, and their objects in flat arrays."""
+"""A detection data set in plain arrays: images resized to squares, and their objects in flat arrays.
+
+The long side of an image is resized to S and the ratio kept; the image lies in the upper left corner, the rest is the
+mean colour, which normalisation turns into zero.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import DetectionData, Objects
 from nas.datasets.masks import PackedMasks, Size
+from nas.datasets.pixels import Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +29,8 @@ class Annotations:
         class_names: K names, the first is label 1's.
         masks: of the M objects in pixels of the square image; None when the data set has none.
         original_masks: the same in pixels of the original image.
+        image_ids: [N] int64, what the data set's own file calls the images; None where there is no such file.
+        category_ids: [K] int64, the same of the classes.
     """
 
     boxes: NDArray[np.float32]
@@ -34,6 +42,8 @@ class Annotations:
     class_names: tuple[str, ...]
     masks: PackedMasks | None = None
     original_masks: PackedMasks | None = None
+    image_ids: NDArray[np.int64] | None = None
+    category_ids: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         counts = {len(self.boxes), len(self.labels), len(self.areas), len(self.crowd), int(self.offsets[-1])}
@@ -48,10 +58,7 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SquareData(DetectionData):
-    """Images with their annotations.
-
-    The long side of an image is resized to S and the ratio kept; the image lies in the upper left corner, the rest is
-    the mean colour, which normalisation turns into zero.
+    """Square images with their annotations.
 
     Attributes:
         images: [N, 3, S, S] uint8, usually memory-mapped and read-only.
@@ -93,6 +100,16 @@ class SquareData(DetectionData):
         masks = None if notes.masks is None else notes.masks.of(rows, (side, side))
         return Objects(notes.boxes[rows], notes.labels[rows], notes.areas[rows], notes.crowd[rows], masks)
 
+    def image_id(self, index: int) -> int:
+        """What the data set's own file calls image ``index``; its position where there is no such file."""
+        ids = self.annotations.image_ids
+        return index if ids is None else int(ids[index])
+
+    def category_id(self, label: int) -> int:
+        """What the data set's own file calls the class of ``label``; the label where there is no such file."""
+        ids = self.annotations.category_ids
+        return label if ids is None else int(ids[label - 1])
+
     def original_size(self, index: int) -> Size:
         """(height, width) of the original image in pixels."""
         height, width = self.annotations.sizes[index].tolist()
@@ -108,4 +125,38 @@ class SquareData(DetectionData):
 
     def to_original(self, index: int, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes [n, 4] in pixels of square image ``index`` to pixels of its original."""
-        return boxes / np.float32(self.image_size / max(self.original_size(index)))
+        return boxes / square_scale(self.original_size(index), self.image_size)
+
+
+def square_scale(size: Size, image_size: int) -> np.float32:
+    """By how much a picture of (height, width) pixels is resized to lie in a square of ``image_size``."""
+    return np.float32(image_size / max(size))
+
+
+def to_square(picture: Picture, image_size: int, upright: bool = True) -> NDArray[np.uint8]:
+    """The pixels of a picture as a square image [3, S, S], for training and for detecting alike.
+
+    Args:
+        picture: opened, and not yet read.
+        image_size: side S in pixels.
+        upright: as in :meth:`nas.datasets.pixels.Picture.read`.
+
+    Raises:
+        Exception: as :meth:`nas.datasets.pixels.Picture.read`.
+    """
+    within = size_in_square(picture.size if upright else picture.stored_size, image_size)
+    return on_square(picture.read(within, upright, draft=True), image_size)
+
+
+def size_in_square(size: Size, image_size: int) -> Size:
+    """(height, width) that a picture of (height, width) pixels has within the square."""
+    height, width = (max(1, round(side * (image_size / max(size)))) for side in size)
+    return height, width
+
+
+def on_square(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
+    """RGB pixels [h, w, 3] in the upper left corner of a square image [3, S, S]."""
+    canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
+    canvas[:] = MEAN_COLOUR
+    canvas[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return canvas.transpose(2, 0, 1)

@@ -12,6 +12,7 @@ import colorsys
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,11 +25,15 @@ from nas.datasets.masks import encode_masks, pack_masks
 from nas.datasets.square import Annotations, SquareData
 from nas.datasets.stencils import SHAPES, cut_stencil
 from nas.words import Countdown
-from search_spaces.settings import at_least, not_above, within
+from search_spaces.settings import at_least, not_above, one_of, within
 
 log = logging.getLogger(__name__)
 
 GENERATOR_VERSION = 1
+STREAMS: Mapping[str, tuple[int, ...]] = {"train": (), "val": (1,)}
+"""Split -> what follows seed and index in the entropy of an image; no two splits have an image in common."""
+SOURCES = {"train": "synthetic", "val": "synthetic, val"}
+VAL_DIVISOR = 4
 _PLACEMENT_TRIES = 8
 _HALF = 128  # of a stencil's 255: a pixel covered by half belongs to the object
 
@@ -47,6 +52,8 @@ class SyntheticSettings:
         textured: fraction of objects in two colours; the others are plain.
         noise: standard deviation of the pixel noise, in grey levels.
         seed: everything random follows from it.
+
+    The other split, ``"val"``, has a quarter as many images, drawn from another stream of the seed.
     """
 
     images: int = 2048
@@ -92,24 +99,26 @@ class Picture:
     masks: NDArray[np.bool_]
 
 
-def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path) -> SquareData:
-    """The set with images of ``image_size``, from the cache, which is made when it is not there.
+def open_synthetic(settings: SyntheticSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
+    """The split with images of ``image_size``, from the cache, which is made when it is not there.
 
     Raises:
         DataError: the cache cannot be written.
     """
-    identity = fingerprint(settings, image_size)
+    one_of("split", split, STREAMS)
+    identity = fingerprint(settings, image_size, split)
     key = f"{identity}-{CACHE_VERSION}"
-    data = open_cache(cache_dir, key) or _fill_cache(settings, image_size, cache_dir, key)
-    return replace(data, fingerprint=identity, source="synthetic")
+    data = open_cache(cache_dir, key) or _fill_cache(settings, image_size, cache_dir, key, split)
+    return replace(data, fingerprint=identity, source=SOURCES[split])
 
 
-def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, key: str) -> SquareData:
+def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, key: str, split: str) -> SquareData:
     images, boxes, labels = [], [], []
     counts: list[bytes | None] = []
-    countdown = Countdown(log, f"drawing images of {image_size} px", settings.images)
-    for index in range(settings.images):
-        picture = generate(settings, index, image_size)
+    count = settings.images if split == "train" else max(1, settings.images // VAL_DIVISOR)
+    countdown = Countdown(log, f"drawing images of {image_size} px", count)
+    for index in range(count):
+        picture = generate(settings, index, image_size, split)
         images.append(picture.image)
         boxes.append(picture.boxes)
         labels.append(picture.labels)
@@ -122,7 +131,7 @@ def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, k
         areas=np.prod(corners[:, 2:] - corners[:, :2], axis=1),
         crowd=np.zeros(len(corners), dtype=np.bool_),
         offsets=np.cumsum([0, *map(len, boxes)], dtype=np.int64),
-        sizes=np.full((settings.images, 2), image_size, dtype=np.int64),
+        sizes=np.full((count, 2), image_size, dtype=np.int64),
         class_names=tuple(SHAPES)[: settings.classes],
         masks=masks,
         original_masks=masks,
@@ -130,15 +139,15 @@ def _fill_cache(settings: SyntheticSettings, image_size: int, cache_dir: Path, k
     return write_cache(cache_dir, key, image_size, images, annotations)
 
 
-def fingerprint(settings: SyntheticSettings, image_size: int) -> str:
-    """16 hexadecimal digits of the settings, the image size and the generator's version."""
-    text = json.dumps([GENERATOR_VERSION, FINGERPRINT_VERSION, image_size, asdict(settings)])
+def fingerprint(settings: SyntheticSettings, image_size: int, split: str = "train") -> str:
+    """16 hexadecimal digits of the settings, the image size, the split and the generator's version."""
+    text = json.dumps([GENERATOR_VERSION, FINGERPRINT_VERSION, image_size, asdict(settings), *STREAMS[split]])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def generate(settings: SyntheticSettings, index: int, image_size: int) -> Picture:
-    """Image ``index`` with its objects; a function of the seed."""
-    rng = np.random.default_rng((settings.seed, index))
+def generate(settings: SyntheticSettings, index: int, image_size: int, split: str = "train") -> Picture:
+    """Image ``index`` of a split with its objects; a function of the seed."""
+    rng = np.random.default_rng((settings.seed, index, *STREAMS[split]))
     canvas = _background(rng, image_size)
     _draw_clutter(canvas, rng, settings.clutter)
     boxes: list[tuple[int, int, int, int]] = []

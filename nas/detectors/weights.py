@@ -30,10 +30,12 @@ class TrainedOn:
     Attributes:
         class_names: K names, the first is label 1's.
         image_size: side of the square images in pixels; a picture is brought to it before the detector sees it.
+        threshold: score above which a detection is worth showing; None where nobody has measured it.
     """
 
     class_names: tuple[str, ...]
     image_size: int
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", tuple(self.class_names))
@@ -115,16 +117,19 @@ def read_trained_on(path: str | Path) -> TrainedOn | None:
         if text is None:
             return None
         told = json.loads(text)
-        names, image_size = told["class_names"], told["image_size"]
+        names, image_size, threshold = told["class_names"], told["image_size"], told.get("threshold")
         if not all(isinstance(name, str) for name in names) or not isinstance(image_size, int):
             raise TypeError
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError
     except (SafetensorError, OSError) as error:
         raise ConfigError(f"weights {path}: not a readable safetensors file ({error}).") from None
     except (ValueError, TypeError, KeyError):
         raise ConfigError(
-            f"weights {path}: its metadata trained_on must be an object of class_names (texts) and image_size (pixels)."
+            f"weights {path}: its metadata trained_on must be an object of class_names (texts), image_size (pixels) "
+            f"and perhaps threshold (from 0 to 1)."
         ) from None
-    return TrainedOn(names, image_size)
+    return TrainedOn(names, image_size, threshold)
 
 
 def fill(network: Network, tensors: dict[str, Tensor], where: str) -> None:

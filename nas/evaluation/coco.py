@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from search_spaces.settings import one_of
@@ -18,7 +20,24 @@ METRICS = (
 )
 BACKENDS = ("faster", "pycocotools")
 IOU_TYPES = ("bbox", "segm")
+OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+SIZES = ("all", "small", "medium", "large")
 Image = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoResult:
+    """What COCO's evaluation measures; -1 everywhere where nothing could be measured (no object of that kind).
+
+    Attributes:
+        numbers: the twelve numbers of ``METRICS`` in [0, 1].
+        precision: [10, 101, K, 4], for each of ``OVERLAPS``, recall 0, 0.01, ... 1, class, and one of ``SIZES``.
+        recall: [10, K, 4], the highest one.
+    """
+
+    numbers: Mapping[str, float]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
 
 
 def coco_metrics(
@@ -28,7 +47,18 @@ def coco_metrics(
     backend: str = "faster",
     iou_type: str = "bbox",
 ) -> dict[str, float]:
-    """The twelve numbers of ``METRICS`` in [0, 1]; -1 where nothing could be measured (no object of that size).
+    """The numbers alone of :func:`coco_evaluation`."""
+    return dict(coco_evaluation(truth, detections, classes, backend, iou_type).numbers)
+
+
+def coco_evaluation(
+    truth: Sequence[Image],
+    detections: Sequence[Image],
+    classes: int,
+    backend: str = "faster",
+    iou_type: str = "bbox",
+) -> CocoResult:
+    """COCO's evaluation of detections; what it measures are averages over classes, overlaps and recalls.
 
     Args:
         truth: per image ``boxes`` [n, 4] (x1 y1 x2 y2 in pixels), ``labels`` [n] 1..K, ``areas`` [n] in square pixels,
@@ -55,7 +85,10 @@ def coco_metrics(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return {name: float(value) for name, value in zip(METRICS, evaluation.stats[: len(METRICS)])}
+    numbers = {name: float(value) for name, value in zip(METRICS, evaluation.stats[: len(METRICS)])}
+    shape = (len(OVERLAPS), 101, classes, len(SIZES), 3)  # the last axis is the most detections an image: 1, 10, 100
+    precision = np.asarray(evaluation.eval["precision"]).reshape(shape)[..., -1]
+    return CocoResult(numbers, precision, np.asarray(evaluation.eval["recall"]).reshape(shape[:1] + shape[2:])[..., -1])
 
 
 def _backend(name: str) -> tuple[Any, Any, dict[str, Any]]:

@@ -12,10 +12,11 @@ from torch import Tensor
 from nas.datasets.augment import read_images
 from nas.datasets.dataset import DetectionData, Objects
 from nas.datasets.masks import Size, encode_masks
-from nas.detectors import DetectionSettings, Detector, Network, as_detector, in_evaluation, paste_masks
-from nas.evaluation.coco import coco_metrics
+from nas.detectors import DetectionSettings, Network, as_detector, in_evaluation, paste_masks
+from nas.evaluation.coco import CocoResult, coco_evaluation
 
-MASK_PREFIX = "mask_"
+PREFIXES = {"bbox": "", "segm": "mask_"}
+"""What is measured -> what stands before the names of its numbers."""
 MASK_THRESHOLD = 0.5
 _PASTED_AT_ONCE = 2**24  # pixels, 64 MB
 
@@ -51,29 +52,66 @@ def evaluate(
     Raises:
         ConfigError: the network is no detector, or the backend is unknown.
     """
-    detector = as_detector(network, "evaluation")
-    truth = [data.original_objects(index) for index in indices]
-    found = _detect(detector, data, indices, batch_size, settings, read)
+    found = detect_in(network, data, indices, batch_size, settings, read)
+    truth = truth_of(data, indices, masks=any("masks" in one for one in found))
+    results = measure(truth, found, data, backend)
+    return {f"{PREFIXES[kind]}{name}": value for kind, one in results.items() for name, value in one.numbers.items()}
+
+
+def measure(
+    truth: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping[str, Any]],
+    data: DetectionData,
+    backend: str = "faster",
+) -> dict[str, CocoResult]:
+    """COCO's evaluation of boxes (``"bbox"``), and of masks (``"segm"``) where some were found.
+
+    Args:
+        truth: of some images of ``data``, see :func:`truth_of`.
+        found: in the same images, see :func:`detect_in`.
+    """
     classes = len(data.class_names)
-    numbers = coco_metrics([_boxes(one) for one in truth], found, classes, backend)
-    if not any("masks" in one for one in found):
-        return numbers
-    if not all(one.have_masks() for one in truth):
-        log.warning("data set %s: masks are not measured, since some objects have none.", data.source)
-        return numbers
-    of_masks = coco_metrics([_boxes(one) | _masks(one) for one in truth], found, classes, backend, "segm")
-    return numbers | {f"{MASK_PREFIX}{name}": value for name, value in of_masks.items()}
+    results = {"bbox": coco_evaluation(truth, found, classes, backend)}
+    if any("masks" in one for one in found):
+        if all("masks" in one for one in truth):
+            results["segm"] = coco_evaluation(truth, found, classes, backend, "segm")
+        else:
+            log.warning("data set %s: masks are not measured, since some objects have none.", data.source)
+    return results
 
 
-def _detect(
-    detector: Detector,
+def truth_of(data: DetectionData, indices: Sequence[int], masks: bool = False) -> list[dict[str, Any]]:
+    """The objects of some images in pixels of the originals, as :mod:`nas.evaluation.coco` takes them.
+
+    Args:
+        masks: whether there are ``masks`` for each image whose objects all have one.
+    """
+    return [_as_truth(data.original_objects(index), masks) for index in indices]
+
+
+def detect_in(
+    network: Network,
     data: DetectionData,
     indices: Sequence[int],
-    batch_size: int,
-    settings: DetectionSettings | None,
-    read: Read,
+    batch_size: int = 32,
+    settings: DetectionSettings | None = None,
+    read: Read = read_images,
+    done: Callable[[int], None] = lambda count: None,
 ) -> list[dict[str, Any]]:
-    """What is found in each image, boxes and masks in pixels of the original."""
+    """What a detector finds in some images of a data set, boxes and masks in pixels of the originals.
+
+    Args:
+        batch_size, settings, read: see :func:`evaluate`.
+        done: is told after each batch in how many images it has been looked.
+
+    Returns:
+        Per image ``boxes`` [m, 4], ``scores`` [m], ``labels`` [m], and from a detector that finds masks ``masks``, per
+        object COCO's compressed run lengths.
+
+    Raises:
+        ConfigError: the network is no detector.
+    """
+    detector = as_detector(network, "evaluation")
     device = next(detector.parameters()).device
     found: list[dict[str, Any]] = []
     with in_evaluation(detector):
@@ -81,6 +119,7 @@ def _detect(
             batch = indices[first : first + batch_size]
             results = detector.detect(read(data, batch, device), settings)
             found.extend(_to_original(data, index, result) for index, result in zip(batch, results))
+            done(len(found))
     return found
 
 
@@ -109,9 +148,8 @@ def encode_pasted(masks: Tensor, boxes: Tensor, size: Size) -> list[dict[str, An
     return [{"size": list(size), "counts": one} for one in counts]
 
 
-def _boxes(objects: Objects) -> dict[str, Any]:
-    return {"boxes": objects.boxes, "labels": objects.labels, "areas": objects.areas, "crowd": objects.crowd}
-
-
-def _masks(objects: Objects) -> dict[str, Any]:
-    return {"masks": [] if objects.masks is None else objects.masks.encoded()}
+def _as_truth(objects: Objects, masks: bool) -> dict[str, Any]:
+    truth = {"boxes": objects.boxes, "labels": objects.labels, "areas": objects.areas, "crowd": objects.crowd}
+    if not masks or not objects.have_masks():
+        return truth
+    return truth | {"masks": [] if objects.masks is None else objects.masks.encoded()}

@@ -8,10 +8,43 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nas.reporting.style import STYLE
 from search_spaces.drawing import DARK, LIGHT, Theme
 
 Draw = Callable[[Path, Theme], None]
 """Draws a picture to a file, in the colours of a theme."""
+
+
+def document(title: str, parts: Iterable[str], footer: str) -> str:
+    """A whole page in the style of all reports, which needs no other file.
+
+    Args:
+        title: of the window.
+        parts: HTML; empty ones are left out.
+        footer: the sentence at the end.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + f"\n<footer>{escape(footer)}</footer>\n</body>\n</html>\n"
+    )
+
+
+def heading(title: str, state: str, details: str) -> str:
+    """The head of a page: its title, a sentence, and what it is about in small letters."""
+    return (
+        f"<header>\n<h1>{escape(title)}</h1>\n"
+        f'<p class="state">{escape(state)}</p>\n'
+        f'<p class="quiet small">{escape(details)}</p>\n</header>'
+    )
+
+
+def numbers(facts: Iterable[tuple[str, str]]) -> str:
+    """Large numbers side by side, each with what it is: (label, value)."""
+    rows = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in facts)
+    return f'<dl class="numbers">{rows}</dl>'
 
 
 def section(title: str, body: str) -> str:
@@ -34,6 +67,14 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     """A table of names and values."""
     body = "".join(row([(key, ""), (value, "")], "td") for key, value in rows)
     return f'<table class="settings">{body}</table>'
+
+
+def columns(headings: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """A wide table of numbers under headings, whose first columns, ``texts`` of them, are text."""
+    classes = [""] * texts + ["right"] * (len(headings) - texts)
+    head = row(list(zip(headings, classes)), "th")
+    body = "\n".join(row(list(zip(cells, classes)), "td") for cells in rows)
+    return f'<div class="scroll"><table class="trials"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
 
 
 def row(cells: Sequence[tuple[str, str]], tag: str) -> str:

@@ -19,10 +19,9 @@ from nas.reporting.comparison_figure import draw_best_so_far
 from nas.reporting.configuration import essentials, flatten
 from nas.reporting.figures import draw_metrics, draw_rewards, draw_seconds
 from nas.reporting.ledger import ledger_html
-from nas.reporting.markup import details, figure, note, row, section, table
+from nas.reporting.markup import details, document, figure, heading, note, numbers, row, section, table
 from nas.reporting.outcome import fronts, outcome
 from nas.reporting.sentences import limits, metrics_sentences, state_sentence, what_is_not_a_sample
-from nas.reporting.style import STYLE
 from nas.reporting.summary import Sample, Summary, metric_series, rank, samples, summarise
 from nas.reporting.thumbnail import thumbnail
 from nas.words import duration, moment, number, printable, short_count
@@ -73,13 +72,7 @@ def render_report(run: Run, name: str, baseline: Baseline | None = None, ends_no
         _settings(run),
         _provenance(run),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(name)}: architecture search</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + f"\n<footer>Written {moment(time.time())} from the record of the run.</footer>\n</body>\n</html>\n"
-    )
+    return document(f"{name}: architecture search", parts, f"Written {moment(time.time())} from the record of the run.")
 
 
 def _drawn(run: Run, baseline: Baseline | None) -> list[str]:
@@ -100,11 +93,7 @@ def _drawn(run: Run, baseline: Baseline | None) -> list[str]:
 def _heading(run: Run, summary: Summary, name: str) -> str:
     config = run.sessions[-1].config if run.sessions else {}
     parts = " \u00b7 ".join(f"{key} {value}" for key, value in essentials(config).items() if key != "samples")
-    return (
-        f"<header>\n<h1>{escape(name)}</h1>\n"
-        f'<p class="state">{escape(state_sentence(summary))}</p>\n'
-        f'<p class="quiet small">{escape(parts)}</p>\n</header>'
-    )
+    return heading(name, state_sentence(summary), parts)
 
 
 def _numbers(summary: Summary) -> str:
@@ -125,8 +114,7 @@ def _numbers(summary: Summary) -> str:
         facts.append(("trials per hour", f"{summary.trials_per_hour:,.0f}"))
     if summary.busy_share is not None:
         facts.append(("workers busy", f"{summary.busy_share:.0%}"))
-    rows = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in facts)
-    return f'<dl class="numbers">{rows}</dl>'
+    return numbers(facts)
 
 
 def _warnings(run: Run) -> str:

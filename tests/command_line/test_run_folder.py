@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from nas.command_line.run_folder import existing_folder, new_folder
-from search_spaces.errors import ConfigError, RecordError
+from nas.command_line.run_folder import existing_folder, new_folder, output_folder
+from search_spaces.errors import ConfigError, FileError, RecordError
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +93,13 @@ def test_what_is_no_path_is_refused(run):
     for find in (new_folder, existing_folder):
         with pytest.raises(ConfigError, match=r"run is .*; it must be the path of a folder or null"):
             find(run)
+
+
+def test_results_go_into_a_folder_of_their_own(here):
+    assert output_folder(None) is None
+    assert output_folder("deep/new") == output_folder("deep/new")
+    (here / "deep" / "file").touch()
+    with pytest.raises(FileError, match=r"^out folder deep holds files already; give another out=, or empty it\.$"):
+        output_folder("deep")
+    with pytest.raises(FileError, match=r"^out is 'deep/file/x'; it must be a folder that can be written \(Not a dir"):
+        output_folder("deep/file/x")

@@ -1,11 +1,16 @@
 """The square array: flat annotations give each image its own objects, in square and in original pixels."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from nas.datasets.square import SquareData
+from nas.datasets.colour import MEAN_COLOUR
+from nas.datasets.pixels import opened
+from nas.datasets.square import SquareData, size_in_square, square_scale, to_square
+from tests.datasets.picture_support import exif
 from tests.datasets.square_support import annotations, blank_data
 
 
@@ -41,3 +46,20 @@ def test_arrays_that_do_not_belong_together() -> None:
             replace(notes, **change)
     with pytest.raises(ValueError, match="do not belong together"):
         SquareData(np.zeros((2, 3, 8, 8), dtype=np.uint8), notes, "key")
+
+
+def test_a_picture_on_the_square(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 60, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif(6))
+    for upright, size, corner in ((True, (40, 20), (39, 19)), (False, (20, 40), (19, 39))):
+        with opened(tmp_path / "a.png") as picture:
+            square = to_square(picture, 40, upright)
+        assert square.shape == (3, 40, 40)
+        assert size_in_square((60, 30) if upright else (30, 60), 40) == size
+        inside = np.zeros((40, 40), dtype=bool)
+        inside[: size[0], : size[1]] = True
+        mean = (square == np.asarray(MEAN_COLOUR)[:, None, None]).all(axis=0)
+        assert mean[~inside].all()
+        assert not mean[corner]
+    assert size_in_square((1, 5000), 40) == (1, 40)
+    assert square_scale((16, 8), 8) == np.float32(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,10 +118,23 @@ def test_what_a_detector_was_trained_on_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_detector(build_detector("spinenet-49", TINY, classes=4), path, trained_on=told)
     assert read_trained_on(path) == told
+    with_threshold = replace(told, threshold=0.35)
+    save_detector(build_detector("spinenet-49", TINY, classes=4), path, trained_on=with_threshold)
+    assert read_trained_on(path) == with_threshold
     assert read_trained_on(write(tmp_path / "untold.safetensors")) is None
 
 
-@pytest.mark.parametrize("told", ["no JSON", "[]", '{"class_names": [1], "image_size": 3}', '{"class_names": ["a"]}'])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "no JSON",
+        "[]",
+        '{"class_names": [1], "image_size": 3}',
+        '{"class_names": ["a"]}',
+        '{"class_names": ["a"], "image_size": 3, "threshold": 7}',
+        '{"class_names": ["a"], "image_size": 3, "threshold": "high"}',
+    ],
+)
 def test_a_broken_description_of_the_training_is_named(tmp_path: Path, told: str) -> None:
     path = tmp_path / "weights.safetensors"
     save_file({"a": torch.zeros(1)}, path, {"trained_on": told})

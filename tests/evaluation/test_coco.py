@@ -11,39 +11,15 @@ from nas.datasets.masks import encode_masks
 from nas.evaluation import METRICS, coco_metrics
 from search_spaces.errors import ConfigError
 from tests.datasets.square_support import boxes_as_masks
-
-
-def _random_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
-    corners = rng.uniform(0, 200, (count, 2))
-    return np.concatenate([corners, corners + rng.uniform(1, 150, (count, 2))], axis=1).astype(np.float32)
-
-
-def _random_truth(rng: np.random.Generator, count: int, classes: int) -> dict[str, np.ndarray]:
-    boxes = _random_boxes(rng, count)
-    return {
-        "boxes": boxes,
-        "labels": rng.integers(1, classes + 1, count),
-        "areas": np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) * rng.uniform(0.5, 1, count),
-        "crowd": rng.random(count) < 0.1,
-    }
-
-
-def _random_detections(rng: np.random.Generator, truth: dict[str, np.ndarray], classes: int) -> dict[str, np.ndarray]:
-    jittered = truth["boxes"] + rng.normal(0, 5, truth["boxes"].shape)
-    jittered[:, 2:] = np.maximum(jittered[:, 2:], jittered[:, :2] + 1)
-    extra = int(rng.integers(0, 6))
-    boxes = np.concatenate([jittered, _random_boxes(rng, extra)])
-    labels = np.concatenate([truth["labels"], rng.integers(1, classes + 1, extra)])
-    keep = rng.random(len(boxes)) < 0.8
-    return {"boxes": boxes[keep], "scores": rng.random(len(boxes))[keep], "labels": labels[keep]}
+from tests.evaluation.random_images import random_detections, random_truth
 
 
 @given(seed=st.integers(0, 10_000), images=st.integers(1, 6), classes=st.integers(1, 4), most=st.integers(0, 8))
 @settings(max_examples=25, deadline=None)
 def test_backends_agree(seed: int, images: int, classes: int, most: int) -> None:
     rng = np.random.default_rng(seed)
-    truth = [_random_truth(rng, int(rng.integers(0, most + 1)), classes) for _ in range(images)]
-    found = [_random_detections(rng, one, classes) for one in truth]
+    truth = [random_truth(rng, int(rng.integers(0, most + 1)), classes) for _ in range(images)]
+    found = [random_detections(rng, one, classes) for one in truth]
     reference = coco_metrics(truth, found, classes, "pycocotools")
     assert coco_metrics(truth, found, classes) == pytest.approx(reference, abs=1e-9)
     assert tuple(reference) == METRICS
@@ -52,7 +28,7 @@ def test_backends_agree(seed: int, images: int, classes: int, most: int) -> None
 @pytest.mark.parametrize("backend", ["faster", "pycocotools"])
 def test_perfect_detections_give_one_and_none_give_zero(backend: str) -> None:
     rng = np.random.default_rng(0)
-    truth = [{**_random_truth(rng, 4, 3), "crowd": np.zeros(4, dtype=bool)} for _ in range(3)]
+    truth = [{**random_truth(rng, 4, 3), "crowd": np.zeros(4, dtype=bool)} for _ in range(3)]
     perfect = [{"boxes": one["boxes"], "labels": one["labels"], "scores": np.full(4, 0.9)} for one in truth]
     nothing = [{"boxes": np.zeros((0, 4)), "labels": np.zeros(0), "scores": np.zeros(0)} for _ in truth]
     assert coco_metrics(truth, perfect, 3, backend)["ap"] == pytest.approx(1)
@@ -77,8 +53,8 @@ def _with_masks(image: dict[str, np.ndarray], rng: np.random.Generator) -> dict[
 @settings(max_examples=12, deadline=None)
 def test_backends_agree_on_masks(seed: int, images: int, classes: int, most: int) -> None:
     rng = np.random.default_rng(seed)
-    truth = [_random_truth(rng, int(rng.integers(0, most + 1)), classes) for _ in range(images)]
-    found = [_with_masks(_random_detections(rng, one, classes), rng) for one in truth]
+    truth = [random_truth(rng, int(rng.integers(0, most + 1)), classes) for _ in range(images)]
+    found = [_with_masks(random_detections(rng, one, classes), rng) for one in truth]
     masked = [_with_masks(one, rng) for one in truth]
     reference = coco_metrics(masked, found, classes, "pycocotools", "segm")
     assert coco_metrics(masked, found, classes, iou_type="segm") == pytest.approx(reference, abs=1e-9)

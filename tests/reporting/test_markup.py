@@ -3,7 +3,7 @@
 import base64
 import re
 
-from nas.reporting.markup import details, figure, note, row, section, table
+from nas.reporting.markup import columns, details, document, figure, heading, note, numbers, row, section, table
 from search_spaces.drawing import DARK
 
 EVIL = '<b a="1">&'
@@ -40,3 +40,22 @@ def test_a_picture_may_have_another_text_and_no_caption():
     html = figure(draw, alternative="blocks in order")
     assert 'alt="blocks in order"' in html
     assert "<p " not in html
+
+
+def test_a_whole_page_needs_no_other_file_and_leaves_empty_parts_out():
+    html = document(EVIL, ["<p>one</p>", "", "<p>two</p>"], EVIL)
+    assert html.startswith("<!DOCTYPE html>\n")
+    assert "<p>one</p>\n<p>two</p>\n<footer>" + ESCAPED in html
+    assert f"<title>{ESCAPED}</title>" in html
+    assert "http" not in html
+
+
+def test_heads_and_numbers():
+    assert heading(EVIL, EVIL, EVIL).count(ESCAPED) == 3
+    assert numbers([(EVIL, "1")]) == f'<dl class="numbers"><div><dt>{ESCAPED}</dt><dd>1</dd></div></dl>'
+
+
+def test_columns_of_texts_and_numbers():
+    html = columns(["class", "AP"], [[EVIL, "0.1"]])
+    assert f'<tr><td>{ESCAPED}</td><td class="right">0.1</td></tr>' in html
+    assert '<tr><th>class</th><th class="right">AP</th></tr>' in html
