@@ -57,11 +57,13 @@ def file_faults(folder: Path, images: Iterable[ImageEntry]) -> Iterator[Fault]:
         path = folder / image.file_name
         status = file_status(path)
         if status is None:
-            yield Fault("missing image", f"image {image.id}: there is no file {shown_name(path)}")
+            clause = f"image {image.id}: there is no file {shown_name(path)}"
+            yield Fault("missing image", clause, "images", image.position)
             continue
         other = first.setdefault(_identity(path, status), image)
         if other is not image:
-            yield Fault("duplicate file", f"images {other.id} and {image.id} both name the file {_both(other, image)}")
+            clause = f"images {other.id} and {image.id} both name the file {_both(other, image)}"
+            yield Fault("duplicate file", clause, "images", image.position)
 
 
 def _identity(path: Path, status: os.stat_result) -> FileId:
