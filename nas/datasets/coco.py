@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.datasets.coco_source import CocoFiles
+from nas.datasets.coco_source import CocoFiles, read_coco
 from nas.datasets.dropping import REFUSE, allowed_share, check_policy
+from nas.datasets.finding import other_layout
 from nas.datasets.opening import open_files
 from nas.datasets.quoting import shown_name
 from nas.datasets.square import SquareData
@@ -64,6 +65,9 @@ class CocoSettings:
 
 def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
     """The split with images of ``image_size``, see :func:`nas.datasets.opening.open_files`."""
-    folder, file = settings.paths(split)
+    try:
+        folder, file = settings.paths(split)
+    except DataError as error:
+        raise DataError(f"{error}{other_layout(settings.root)}") from None
     share = allowed_share(settings.faults, settings.max_dropped)
-    return open_files(CocoFiles(file, folder), image_size, cache_dir, share)
+    return open_files(CocoFiles(file, folder, *read_coco(file)), image_size, cache_dir, share)

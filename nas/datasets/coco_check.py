@@ -72,6 +72,10 @@ def check(path: Path, image_folder: Path, reading: Reading) -> CheckedFile:
     gone: dict[str, set[int]] = {name: set() for name in TABLES}
     for fault in reading.faults:
         gone[fault.table].add(fault.position)
+    lost = {reading.raw["images"][position].get("id") for position in gone["images"]}
+    if lost:
+        rows = reading.raw["annotations"]
+        gone["annotations"] |= {position for position, row in enumerate(rows) if row.get("image_id") in lost}
     found = examine(image_folder, reading.raw, gone, reading.headers)
     raise_faults(path, [*reading.faults, *(found if isinstance(found, list) else ())])
     assert isinstance(found, CheckedFile)

@@ -85,7 +85,7 @@ def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Hea
     headers: dict[int, Header] = {}
     countdown = Countdown(log, f"reading image headers of {folder}", len(images))
     with ThreadPoolExecutor(usable_processors()) as pool:
-        read = pool.map(lambda image: _read_header(folder / image.file_name), images)
+        read = pool.map(lambda image: read_header(folder / image.file_name), images)
         for count, (image, header) in enumerate(zip(images, read), start=1):
             if header is not None:
                 headers[image.id] = header
@@ -93,7 +93,8 @@ def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Hea
     return headers
 
 
-def _read_header(path: Path) -> Header | None:
+def read_header(path: Path) -> Header | None:
+    """The header of a picture file; None where it cannot be read."""
     try:
         with opened(path) as picture:
             return Header(picture.stored_size, picture.size, picture.orientation, picture.deep_mode)

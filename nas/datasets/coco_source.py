@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,14 @@ from search_spaces.errors import DataError
 
 
 class CocoFiles(AnnotatedFiles):
-    """An annotation file whose pictures lie in one folder; it is read once, when something of it is asked for."""
+    """An annotation file that was read, and whose pictures lie in one folder."""
 
-    def __init__(self, file: Path, folder: Path) -> None:
-        """``file`` is the annotation file, ``folder`` where its file names begin."""
+    def __init__(
+        self, file: Path, folder: Path, content: bytes, raw: Mapping[str, Any], remarks: tuple[str, ...] = ()
+    ) -> None:
+        """``content`` and ``raw`` are the file as bytes and its lists; ``remarks`` as in :class:`Reading`."""
         self.source, self.folder = file, folder
+        self._content, self._raw, self._remarks = content, raw, remarks
 
     def key(self, image_size: int) -> str:
         """See :class:`AnnotatedFiles`; the file's content is a part of it."""
@@ -29,18 +31,20 @@ class CocoFiles(AnnotatedFiles):
 
     def read(self) -> Reading:
         """See :class:`AnnotatedFiles`."""
-        return Reading(self._raw, self._content)
+        return Reading(self._raw, self._content, remarks=self._remarks)
 
-    @cached_property
-    def _content(self) -> bytes:
-        try:
-            return self.source.read_bytes()
-        except OSError as error:
-            raise DataError(f"annotation file {shown_name(self.source)} cannot be read: {error.strerror}.") from None
 
-    @cached_property
-    def _raw(self) -> dict[str, Any]:
-        return parse_json(self.source, self._content)
+def read_coco(file: Path) -> tuple[bytes, dict[str, Any]]:
+    """An annotation file as bytes, and its lists.
+
+    Raises:
+        DataError: it cannot be read, or is no annotation file.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"annotation file {shown_name(file)} cannot be read: {error.strerror}.") from None
+    return content, parse_json(file, content)
 
 
 def fingerprints(content: bytes, folder: Path, raw: Mapping[str, Any], image_size: int) -> tuple[str, str]:

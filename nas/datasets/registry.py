@@ -14,6 +14,7 @@ from search_spaces.settings import SettingError, as_yaml, integer, one_of, withi
 
 DATASETS: Mapping[str, Kind] = {
     "coco": Kind("nas.datasets.coco:CocoSettings", "nas.datasets.coco:open_coco"),
+    "folder": Kind("nas.datasets.folder:FolderSettings", "nas.datasets.folder:open_folder"),
     "synthetic": Kind("nas.datasets.synthetic:SyntheticSettings", "nas.datasets.synthetic:open_synthetic"),
 }
 """Kind -> its settings, and what opens the data set from settings, image size, cache folder and split."""
