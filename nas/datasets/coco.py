@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.datasets.annotated_settings import AnnotatedSettings
 from nas.datasets.coco_source import CocoFiles, read_coco
-from nas.datasets.dropping import REFUSE, allowed_share, check_policy
 from nas.datasets.finding import other_layout
 from nas.datasets.opening import open_files
 from nas.datasets.quoting import shown_name
@@ -17,24 +17,30 @@ from search_spaces.settings import one_of
 
 
 @dataclass(frozen=True, slots=True)
-class CocoSettings:
-    """Where a COCO-format data set lies; paths are relative to ``root`` unless absolute.
+class CocoSettings(AnnotatedSettings):
+    """Where a COCO-format data set lies; paths are relative to ``root`` unless absolute."""
 
-    Attributes:
-        faults: ``"refuse"`` a data set with a fault, or ``"drop"`` what is faulty.
-        max_dropped: the share of the pictures and of the boxes that may be dropped.
-    """
-
-    root: str
     train_images: str = "train2017"
     train_annotations: str = "annotations/instances_train2017.json"
     val_images: str = "val2017"
     val_annotations: str = "annotations/instances_val2017.json"
-    faults: str = REFUSE
-    max_dropped: float = 0.05
 
-    def __post_init__(self) -> None:
-        check_policy(self.faults, self.max_dropped)
+    def splits(self) -> tuple[str, ...]:
+        """Train, and val if both its folder and its file are there."""
+        self.paths("train")
+        try:
+            self.paths("val")
+        except DataError:
+            return ("train",)
+        return ("train", "val")
+
+    def files(self, split: str) -> CocoFiles:
+        """The files of a split; where they are not there and another layout is, the error names it."""
+        try:
+            folder, file = self.paths(split)
+        except DataError as error:
+            raise DataError(f"{error}{other_layout(self.root)}") from None
+        return CocoFiles(file, folder, *read_coco(file))
 
     def paths(self, split: str) -> tuple[Path, Path]:
         """(image folder, annotation file) of ``split``, ``"train"`` or ``"val"``.
@@ -65,9 +71,4 @@ class CocoSettings:
 
 def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
     """The split with images of ``image_size``, see :func:`nas.datasets.opening.open_files`."""
-    try:
-        folder, file = settings.paths(split)
-    except DataError as error:
-        raise DataError(f"{error}{other_layout(settings.root)}") from None
-    share = allowed_share(settings.faults, settings.max_dropped)
-    return open_files(CocoFiles(file, folder, *read_coco(file)), image_size, cache_dir, share)
+    return open_files(settings.files(split), image_size, cache_dir, settings.share)

@@ -11,21 +11,8 @@ from nas.datasets.annotated import Reading
 from nas.datasets.coco_check import TABLES, CheckedFile, examine, raise_faults
 from nas.datasets.coco_entries import Fault, entry_name
 from nas.datasets.dropped import Dropped, DroppedEntry
-from search_spaces.settings import one_of, within
 
-REFUSE, DROP = "refuse", "drop"
 _WITH_ITS_PICTURE = "picture dropped"
-
-
-def check_policy(faults: str, max_dropped: float) -> None:
-    """Check the settings of a data set about faults: ``refuse`` or ``drop``, and the share that may be dropped."""
-    one_of("faults", faults, (REFUSE, DROP))
-    within("max_dropped", max_dropped, 0, 1)
-
-
-def allowed_share(faults: str, max_dropped: float) -> float | None:
-    """The share that may be dropped; None where faults are refused."""
-    return max_dropped if faults == DROP else None
 
 
 class Dropping:
@@ -78,6 +65,11 @@ class Dropping:
         return Dropped(
             tuple(self._entries), len(gone["images"]), len(images), len(gone["annotations"]), len(annotations)
         )
+
+    def kept(self) -> dict[str, list[Any]]:
+        """Name of a list -> the rows that are left."""
+        raw, gone = self._reading.raw, self._gone
+        return {name: [row for at, row in enumerate(raw[name]) if at not in gone[name]] for name in TABLES}
 
     def identity(self, whole: str) -> str:
         """The identity of what is left, 16 hexadecimal digits, from that of the whole: the same if that is all."""

@@ -16,7 +16,7 @@ from nas.datasets.cache import NAMES, open_cache, write_cache
 from nas.datasets.coco_check import CheckedFile, check, raise_faults
 from nas.datasets.coco_clean import Box
 from nas.datasets.coco_source import fingerprints
-from nas.datasets.decoding import BrokenPictures, decode_all
+from nas.datasets.decoded import BrokenPictures, decode_all
 from nas.datasets.dropping import Dropping
 from nas.datasets.masks import PackedMasks, pack_masks
 from nas.datasets.quoting import shown_name

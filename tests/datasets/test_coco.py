@@ -119,7 +119,7 @@ def test_missing_paths(settings: dict[str, str], pattern: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("settings", "pattern"),
     [
-        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, synthetic"),
+        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, folder, synthetic"),
         ({"kind": "coco"}, r"data\.root is not set"),
         ({"kind": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
         ({"kind": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
