@@ -32,7 +32,7 @@ from nas.command_line.part_files import (
     parts,
     read_own_file,
 )
-from nas.command_line.paths import PATHS, check_paths, literal, path_argument
+from nas.command_line.paths import PATHS, TEXTS, check_paths, literal, path_argument, text_argument
 from search_spaces.errors import ConfigError, first_line, suggestion
 
 Config = dict[str, Any]
@@ -99,7 +99,11 @@ def _parse(argument: str) -> Override:
     key, _, value = argument.partition("=")
     try:
         override = OverridesParser.create().parse_override(
-            path_argument(argument) if key in PATHS or _names_own_file(key, value) else argument
+            path_argument(argument)
+            if key in PATHS or _names_own_file(key, value)
+            else text_argument(argument)
+            if key in TEXTS
+            else argument
         )
     except HydraException:
         raise ConfigError(

@@ -16,8 +16,9 @@ import proxies
 import search_spaces
 from controllers.base import Controller
 from nas.command_line.config import Config
+from nas.datasets.annotated_settings import AnnotatedSettings
 from nas.datasets.dataset import DetectionData
-from nas.datasets.registry import open_data
+from nas.datasets.registry import annotated_settings, open_data
 from nas.datasets.splits import open_split
 from proxies.base import Proxy
 from search_spaces.base import SearchSpace
@@ -104,6 +105,15 @@ def make_split(config: Config, image_size: int) -> tuple[DetectionData, tuple[in
     data, cache_dir = _data_settings(config)
     split, images, seed = (config[key] for key in ("split", "reserved_images", "reserve_seed"))
     return open_split(data, image_size, cache_dir, split, images, seed)
+
+
+def annotated_data(config: Config) -> AnnotatedSettings:
+    """The checked settings of a data set that lies in files, of a configuration with ``data``.
+
+    Raises:
+        ConfigError: a setting is unknown, wrong or missing, or the data set lies in no files.
+    """
+    return annotated_settings(_data_settings(config)[0])
 
 
 def without_name(settings: Mapping[str, Any]) -> Config:

@@ -38,6 +38,8 @@ PATHS = frozenset(
     }
 )
 """Every setting of a command, or of a part of its configuration, that names a file or a folder."""
+TEXTS = frozenset({"group"})
+"""Settings that are texts full of characters with a meaning in Hydra's grammar, such as regular expressions."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 _SHOWN = 60  # characters of a path that is too long
 _QUOTES = ("'", '"')
@@ -61,6 +63,12 @@ def literal(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: literal(inner) for key, inner in value.items()}
     return [literal(inner) for inner in value] if isinstance(value, list) else value
+
+
+def text_argument(argument: str) -> str:
+    """An argument ``key=value`` of ``TEXTS`` as Hydra must read it: the value is what was typed, but for null."""
+    key, _, value = argument.partition("=")
+    return argument if value in ("null", "") else f"{key}={quoted(value)}"
 
 
 def path_argument(argument: str) -> str:

@@ -6,25 +6,28 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.datasets.dropped import Dropped, DroppedEntry
 from nas.datasets.masks import PackedMasks
-from nas.datasets.square import Annotations, SquareData
+from nas.datasets.square import NOTHING_SAID, About, Annotations, SquareData
 from nas.disk import publishing
 from nas.machine.home import cache_folder
 from search_spaces.errors import DataError
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 """Part of every cache's key: a folder of another layout is never read."""
 
 FINGERPRINT_VERSION = 1
 """Part of every data set's fingerprint, which records keep; it stays when only the layout of the cache changes."""
 
-_IMAGES, _ANNOTATIONS, _REMARKS = "images.npy", "annotations.npz", "remarks.json"
+_IMAGES, _ANNOTATIONS, _ABOUT = "images.npy", "annotations.npz", "about.json"
+NAMES = "names.json"
 _ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
 _IDS = ("image_ids", "category_ids")
 _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
@@ -46,7 +49,8 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
-        return SquareData(images, _read_annotations(folder), key, remarks=_read_remarks(folder))
+        about = _read_about(folder)
+        return SquareData(images, _read_annotations(folder), about.identity or key, about=about)
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
 
@@ -57,11 +61,13 @@ def write_cache(
     image_size: int,
     images: Iterable[NDArray[np.uint8]],
     annotations: Annotations,
-    remarks: Sequence[str] = (),
+    about: About = NOTHING_SAID,
+    files: Sequence[tuple[str, bool]] | None = None,
 ) -> SquareData:
     """Store images [3, S, S] one by one under ``key``, with what is to be said of them, and open the result.
 
-    The folder is published in one step, see :func:`nas.disk.publishing`.
+    The folder is published in one step, see :func:`nas.disk.publishing`. ``files`` are the names of the pictures that
+    the images were decoded from, and whether each is turned as its EXIF orientation says.
 
     Raises:
         DataError: the cache folder cannot be written, or the disk is full; nothing is left behind.
@@ -73,8 +79,10 @@ def write_cache(
             _check_free_space(cache_dir, count * 3 * image_size**2)
             _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
             _write_annotations(partial, annotations)
-            if remarks:
-                (partial / _REMARKS).write_text(json.dumps(remarks), encoding="ascii")
+            if files is not None:
+                _write_names(partial / NAMES, files)
+            if about != NOTHING_SAID:
+                (partial / _ABOUT).write_text(json.dumps(asdict(about)), encoding="ascii")
     except OSError as error:
         raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.") from None
     data = open_cache(cache_dir, key)
@@ -111,14 +119,24 @@ def _read_annotations(folder: Path) -> Annotations:
     return Annotations(class_names=names, masks=masks, original_masks=original_masks, **fields)
 
 
-def _read_remarks(folder: Path) -> tuple[str, ...]:
-    file = folder / _REMARKS
+def _write_names(path: Path, files: Sequence[tuple[str, bool]]) -> None:
+    as_stored = [position for position, (_, upright) in enumerate(files) if not upright]
+    path.write_text(json.dumps({"names": [name for name, _ in files], "as_stored": as_stored}), encoding="ascii")
+
+
+def _read_about(folder: Path) -> About:
+    file = folder / _ABOUT
     if not file.exists():
-        return ()
-    remarks = json.loads(file.read_text(encoding="ascii"))
+        return NOTHING_SAID
+    stored = json.loads(file.read_text(encoding="ascii"))
+    if not isinstance(stored, dict):
+        raise ValueError(f"its {_ABOUT} is no object")
+    remarks, dropped = stored["remarks"], stored["dropped"]
     if not isinstance(remarks, list) or not all(isinstance(remark, str) for remark in remarks):
-        raise ValueError(f"its {_REMARKS} is no list of sentences")
-    return tuple(remarks)
+        raise ValueError(f"its {_ABOUT} has no list of sentences")
+    if dropped is not None:
+        dropped = Dropped(**{**dropped, "entries": tuple(DroppedEntry(**entry) for entry in dropped["entries"])})
+    return About(stored["identity"], tuple(remarks), dropped)
 
 
 def _write_masks(folder: Path, name: str, packed: PackedMasks) -> None:

@@ -47,18 +47,25 @@ def clean_boxes(
     for row in rows:
         image = images[row["image_id"]]
         x, y, width, height = map(float, row["bbox"])
-        x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + width, image.width), min(y + height, image.height)
-        if x2 <= x1 or y2 <= y1:
+        corners = clip(row["bbox"], image)
+        if corners is None:
             cleaned["boxes of zero area were dropped"] += 1
             continue
+        x1, y1, x2, y2 = corners
         if max(x1 - x, y1 - y, x + width - x2, y + height - y2) > EDGE_TOLERANCE:
             cleaned["boxes that reach over the edge of their image were clipped"] += 1
         crowd = bool(row.get("iscrowd", 0))
         cleaned["crowd regions are not trained on and are ignored in evaluation"] += crowd
-        corners = (x1, y1, x2, y2)
         shape = _clean_segmentation(row.get("segmentation"), image, cleaned)
         area = _clean_area(row, corners, shape, image, cleaned)
         yield Box(image.id, labels[row["category_id"]], corners, area, crowd, shape)
+
+
+def clip(bbox: Sequence[float], image: ImageEntry) -> Corners | None:
+    """The corners of the part of a box [x, y, width, height] that lies in its image; None for no area."""
+    x, y, width, height = map(float, bbox)
+    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + width, image.width), min(y + height, image.height)
+    return None if x2 <= x1 or y2 <= y1 else (x1, y1, x2, y2)
 
 
 def _clean_area(

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas.datasets.quoting import shown_value
+from nas.datasets.quoting import shown_name, shown_value
 from search_spaces.settings import fits
 
 LARGEST_ID = 2**63 - 1
+LISTED_FAULTS = 5
 LONGEST_SIDE = 2**31 - 1
+PLACE = "place in the data set"
+"""Key of a row that was made from another format: what the entry is called there, ``labels/a.txt, line 3``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong: its kind (counted) and a clause that names the entry."""
+    """One thing wrong: its kind (counted) and a clause that names the entry.
+
+    ``table`` and ``position`` say which row it is about: of ``images``, ``annotations`` or ``categories``; an empty
+    ``table`` is about the file as a whole.
+    """
 
     kind: str
     clause: str
+    table: str = ""
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class ImageEntry:
         file_name: its path below the image folder.
         width, height: in pixels, as read.
         upright: whether the picture is turned as its EXIF orientation says; otherwise it is read as stored.
+        position: in the list of images.
     """
 
     id: int
@@ -37,35 +48,56 @@ class ImageEntry:
     width: int
     height: int
     upright: bool = True
+    position: int = -1
 
 
 Row = Mapping[str, Any]
 
 
-def valid_rows(name: str, rows: list[Any], faults: list[Fault]) -> list[dict[str, Any]]:
-    """The rows without a fault of structure and with an id of their own; faults are appended.
+def valid_rows(
+    name: str, rows: list[Any], faults: list[Fault], gone: Collection[int] = ()
+) -> dict[int, dict[str, Any]]:
+    """Position -> row, for those without a fault of structure and with an id of their own; faults are appended.
 
     Args:
         name: of the list: ``images``, ``annotations`` or ``categories``.
+        gone: positions that are passed over.
     """
     find, seen = _FINDERS[name], set[int]()
-    valid = []
-    if not rows:
-        faults.append(Fault(f"empty {name}", f"the list {name!r} is empty"))
+    valid = {}
+    if len(rows) == len(gone):
+        faults.append(Fault(f"empty {name}", f"the list {name!r} is empty{', all of it was dropped' * bool(rows)}"))
     for position, row in enumerate(rows):
-        where = f"{name}[{position}]"
-        if not isinstance(row, dict):
-            faults.append(Fault("wrong structure", f"{where} is {shown_value(row)}, not an object"))
+        if position in gone:
             continue
-        problem = next(find(row), None)
+        if not isinstance(row, dict):
+            problem: str | None = f"is {shown_value(row)}, not an object"
+        else:
+            problem = next(find(row), None)
         if problem is not None:
-            faults.append(Fault("wrong structure", f"{where} {problem}"))
+            faults.append(Fault("wrong structure", f"{entry_name(name, position, row)} {problem}", name, position))
         elif row["id"] in seen:
-            faults.append(Fault("duplicate id", f"{where} has id {row['id']}, which an earlier entry has"))
+            clause = f"{entry_name(name, position, row)} has id {row['id']}, which an earlier entry has"
+            faults.append(Fault("duplicate id", clause, name, position))
         else:
             seen.add(row["id"])
-            valid.append(row)
+            valid[position] = row
     return valid
+
+
+def entry_name(name: str, position: int, row: Any) -> str:
+    """What an entry is called in a sentence: its place in the format that it was read from, or in the COCO file."""
+    if isinstance(row, dict) and isinstance(row.get(PLACE), str):
+        return shown_name(row[PLACE])
+    return f"{name}[{position}]"
+
+
+def kinds_and_first(faults: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Of faults as (kind, clause): how many there are of each kind, and the first few, for a sentence."""
+    known = tuple(faults)
+    counts = ", ".join(f"{count} x {kind}" for kind, count in Counter(kind for kind, _ in known).items())
+    listed = "; ".join(clause for _, clause in known[:LISTED_FAULTS])
+    return counts, listed + (f"; and {len(known) - LISTED_FAULTS} more" if len(known) > LISTED_FAULTS else "")
 
 
 def _category_faults(row: Row) -> Iterator[str]:

@@ -57,11 +57,13 @@ def file_faults(folder: Path, images: Iterable[ImageEntry]) -> Iterator[Fault]:
         path = folder / image.file_name
         status = file_status(path)
         if status is None:
-            yield Fault("missing image", f"image {image.id}: there is no file {shown_name(path)}")
+            clause = f"image {image.id}: there is no file {shown_name(path)}"
+            yield Fault("missing image", clause, "images", image.position)
             continue
         other = first.setdefault(_identity(path, status), image)
         if other is not image:
-            yield Fault("duplicate file", f"images {other.id} and {image.id} both name the file {_both(other, image)}")
+            clause = f"images {other.id} and {image.id} both name the file {_both(other, image)}"
+            yield Fault("duplicate file", clause, "images", image.position)
 
 
 def _identity(path: Path, status: os.stat_result) -> FileId:
@@ -83,7 +85,7 @@ def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Hea
     headers: dict[int, Header] = {}
     countdown = Countdown(log, f"reading image headers of {folder}", len(images))
     with ThreadPoolExecutor(usable_processors()) as pool:
-        read = pool.map(lambda image: _read_header(folder / image.file_name), images)
+        read = pool.map(lambda image: read_header(folder / image.file_name), images)
         for count, (image, header) in enumerate(zip(images, read), start=1):
             if header is not None:
                 headers[image.id] = header
@@ -91,7 +93,8 @@ def read_headers(folder: Path, images: Iterable[ImageEntry]) -> Mapping[int, Hea
     return headers
 
 
-def _read_header(path: Path) -> Header | None:
+def read_header(path: Path) -> Header | None:
+    """The header of a picture file; None where it cannot be read."""
     try:
         with opened(path) as picture:
             return Header(picture.stored_size, picture.size, picture.orientation, picture.deep_mode)

@@ -6,13 +6,16 @@ mean colour, which normalisation turns into zero.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import DetectionData, Objects
+from nas.datasets.dropped import Dropped
 from nas.datasets.masks import PackedMasks, Size
 from nas.datasets.pixels import Picture
 
@@ -56,6 +59,43 @@ class Annotations:
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is to be known of a data set beside its content.
+
+    Attributes:
+        identity: its fingerprint; empty where that is the key that it is kept under.
+        remarks: sentences, without their full stop, about what was made of the data set when it was read.
+        dropped: what was left out; None where nothing was.
+    """
+
+    identity: str = ""
+    remarks: tuple[str, ...] = ()
+    dropped: Dropped | None = None
+
+
+NOTHING_SAID = About()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFiles:
+    """The files of N images, in their order; the names are read when they are asked for.
+
+    Attributes:
+        folder: where the names begin.
+        names: a JSON file with ``names``, and with ``as_stored``, the positions of the pictures that are not turned as
+            their EXIF orientation says.
+    """
+
+    folder: Path
+    names: Path
+
+    def read(self) -> tuple[list[Path], frozenset[int]]:
+        """The paths of all pictures, and the positions of those that are read as stored."""
+        content = json.loads(self.names.read_text(encoding="ascii"))
+        return [self.folder / name for name in content["names"]], frozenset(content["as_stored"])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SquareData(DetectionData):
     """Square images with their annotations.
@@ -64,14 +104,16 @@ class SquareData(DetectionData):
         images: [N, 3, S, S] uint8, usually memory-mapped and read-only.
         annotations: the objects of the N images.
         fingerprint, source: see :class:`DetectionData`.
-        remarks: sentences, without their full stop, about what was made of the data set when it was read.
+        about: what was said when the data set was read.
+        pictures: the files that the images were decoded from; None where there are none.
     """
 
     images: NDArray[np.uint8]
     annotations: Annotations
     fingerprint: str
     source: str = "in memory"
-    remarks: tuple[str, ...] = ()
+    about: About = NOTHING_SAID
+    pictures: PictureFiles | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.annotations.sizes):

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from nas.datasets.cache import default_cache_dir, open_cache, write_cache
+from nas.datasets.dropped import Dropped, DroppedEntry
+from nas.datasets.square import NOTHING_SAID, About
 from search_spaces.errors import DataError
 from tests.datasets.square_support import annotations
 
@@ -33,14 +35,16 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read.class_names == ("a", "ünï")
     assert read.fingerprint == "key"
     assert read.objects(0).masks is None
-    assert read.remarks == ()
+    assert read.about == NOTHING_SAID
 
 
 def test_remarks_are_kept(tmp_path: Path) -> None:
-    remarks = ("1 bøx was clipped", "2 categories are called 'cat'")
-    for data in (write_cache(tmp_path, "key", 8, pictures(5), annotations(5), remarks), open_cache(tmp_path, "key")):
+    dropped = Dropped((DroppedEntry("missing image", "\udce9.png", "images[3]", "there is no fïle"),), 1, 6, 2, 9)
+    about = About("0123456789abcdef", ("1 bøx was clipped", "2 categories are called 'cat'"), dropped)
+    for data in (write_cache(tmp_path, "key", 8, pictures(5), annotations(5), about), open_cache(tmp_path, "key")):
         assert data is not None
-        assert data.remarks == remarks
+        assert data.about == about
+        assert data.fingerprint == about.identity
 
 
 def test_masks_are_kept_and_stay_on_the_disk(tmp_path: Path) -> None:
@@ -95,11 +99,11 @@ def test_a_file_in_the_way_of_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["images.npy", "annotations.npz", "remarks.json", "masks.npy", "original_masks_offsets.npy"]
+    "name", ["images.npy", "annotations.npz", "about.json", "masks.npy", "original_masks_offsets.npy"]
 )
 @pytest.mark.parametrize("size", [0, 100])
 def test_damage_is_said(tmp_path: Path, name: str, size: int) -> None:
-    write_cache(tmp_path, "key", 8, pictures(5), annotations(5, masks=True), ("one remark",))
+    write_cache(tmp_path, "key", 8, pictures(5), annotations(5, masks=True), About(remarks=("one remark",)))
     os.truncate(tmp_path / "key" / name, size)
     with pytest.raises(DataError, match=r"key is damaged.*delete it"):
         open_cache(tmp_path, "key")

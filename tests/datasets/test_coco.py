@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from nas.datasets import coco, coco_check
+from nas.datasets import coco_check, coco_source, decoding
 from nas.datasets.coco import CocoSettings, open_coco
 from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import reserve
@@ -61,7 +61,7 @@ def test_masks_in_square_and_original_pixels(tmp_path: Path) -> None:
 def test_second_opening_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = write(tmp_path / "set", content())
     first = open_coco(settings, 64, tmp_path / "cache")
-    monkeypatch.setattr(coco, "decode", None)
+    monkeypatch.setattr(decoding, "decode", None)
     second = open_coco(settings, 64, tmp_path / "cache")
     assert second.fingerprint == first.fingerprint
     assert isinstance(second.images, np.memmap)
@@ -119,7 +119,7 @@ def test_missing_paths(settings: dict[str, str], pattern: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("settings", "pattern"),
     [
-        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, synthetic"),
+        ({"kind": "cocoa"}, r"'cocoa' \(did you mean 'coco'\?\); there are: coco, folder, synthetic"),
         ({"kind": "coco"}, r"data\.root is not set"),
         ({"kind": "coco", "root": ".", "train_image": "x"}, r"'train_image' \(did you mean 'train_images'\?\)"),
         ({"kind": "synthetic", "image": 5}, r"'image' \(did you mean 'images'\?\)"),
@@ -241,7 +241,7 @@ def test_unknown_split(tmp_path: Path) -> None:
 def test_a_fingerprint_outlives_the_layout_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = write(tmp_path / "set", content())
     before = open_coco(settings, 64, tmp_path / "cache").fingerprint
-    monkeypatch.setattr(coco, "CACHE_VERSION", coco.CACHE_VERSION + 1)
+    monkeypatch.setattr(coco_source, "CACHE_VERSION", coco_source.CACHE_VERSION + 1)
     assert open_coco(settings, 64, tmp_path / "cache").fingerprint == before
     assert len(list((tmp_path / "cache").iterdir())) == 2, "a cache of another layout is not read"
 

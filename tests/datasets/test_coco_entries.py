@@ -41,7 +41,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("name", "row", "pattern"), WRONG)
 def test_wrong_values(name: str, row: dict[str, Any], pattern: str) -> None:
     faults: list[Fault] = []
-    assert valid_rows(name, [row], faults) == []
+    assert valid_rows(name, [row], faults) == {}
     assert len(faults) == 1
     assert faults[0].kind == "wrong structure"
     assert re.search(pattern, faults[0].clause), faults[0].clause

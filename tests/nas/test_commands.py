@@ -91,7 +91,12 @@ def test_help_and_cfg_import_no_large_library(path: Path):
 
 def test_commands_about_spaces_and_data_import_no_large_library(tmp_path):
     assert imported_by(running("space"), "space=toy", "samples=2") == []
-    assert imported_by(running("data"), "data.images=4", "image_size=32", f"data.cache_dir={tmp_path}") == []
+    assert (
+        imported_by(
+            running("data"), "data.images=4", "image_size=32", f"data.cache_dir={tmp_path}", f"out={tmp_path}/page"
+        )
+        == []
+    )
 
 
 def test_a_report_imports_what_draws_alone(tmp_path):
