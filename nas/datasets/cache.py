@@ -24,6 +24,9 @@ CACHE_VERSION = 3
 FINGERPRINT_VERSION = 1
 """Part of every data set's fingerprint, which records keep; it stays when only the layout of the cache changes."""
 
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile)
+"""What reading a damaged cache may raise."""
+
 _IMAGES, _ANNOTATIONS, _REMARKS = "images.npy", "annotations.npz", "remarks.json"
 _ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
 _MASKS, _ORIGINAL_MASKS = "masks", "original_masks"
@@ -45,9 +48,9 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
-        return SquareData(images, _read_annotations(folder), key, remarks=_read_remarks(folder))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
+        return SquareData(images, read_annotations(folder), key, remarks=read_remarks(folder))
+    except DAMAGE as error:
+        raise damaged(folder, error) from None
 
 
 def write_cache(
@@ -71,14 +74,23 @@ def write_cache(
         with publishing(cache_dir / key) as partial:
             _check_free_space(cache_dir, count * 3 * image_size**2)
             _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
-            _write_annotations(partial, annotations)
-            if remarks:
-                (partial / _REMARKS).write_text(json.dumps(remarks), encoding="ascii")
+            write_annotations(partial, annotations)
+            write_remarks(partial, remarks)
     except OSError as error:
-        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.") from None
+        raise not_written(cache_dir, error) from None
     data = open_cache(cache_dir, key)
     assert data is not None, "the folder was just renamed into place"
     return data
+
+
+def damaged(folder: Path, error: Exception) -> DataError:
+    """What is said of a cache folder that cannot be read."""
+    return DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.")
+
+
+def not_written(cache_dir: Path, error: OSError) -> DataError:
+    """What is said of a cache folder that cannot be written."""
+    return DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.")
 
 
 def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[np.uint8]]) -> None:
@@ -90,7 +102,8 @@ def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[n
             file.write(np.ascontiguousarray(image).tobytes())
 
 
-def _write_annotations(folder: Path, annotations: Annotations) -> None:
+def write_annotations(folder: Path, annotations: Annotations) -> None:
+    """Store annotations in a folder, for :func:`read_annotations`."""
     fields = {name: getattr(annotations, name) for name in _ARRAYS}
     fields["class_names"] = np.asarray(annotations.class_names, dtype=np.str_)
     np.savez(folder / _ANNOTATIONS, **fields)
@@ -100,7 +113,8 @@ def _write_annotations(folder: Path, annotations: Annotations) -> None:
         _write_masks(folder, _ORIGINAL_MASKS, annotations.original_masks)
 
 
-def _read_annotations(folder: Path) -> Annotations:
+def read_annotations(folder: Path) -> Annotations:
+    """The annotations in a folder, masks mapped into memory; raises one of ``DAMAGE``."""
     with np.load(folder / _ANNOTATIONS) as stored:
         fields = {name: stored[name] for name in stored.files}
     names = tuple(str(name) for name in fields.pop("class_names"))
@@ -109,7 +123,14 @@ def _read_annotations(folder: Path) -> Annotations:
     return Annotations(class_names=names, masks=masks, original_masks=original_masks, **fields)
 
 
-def _read_remarks(folder: Path) -> tuple[str, ...]:
+def write_remarks(folder: Path, remarks: Sequence[str]) -> None:
+    """Store what is to be said of a data set, where there is anything."""
+    if remarks:
+        (folder / _REMARKS).write_text(json.dumps(remarks), encoding="ascii")
+
+
+def read_remarks(folder: Path) -> tuple[str, ...]:
+    """What :func:`write_remarks` stored; raises one of ``DAMAGE``."""
     file = folder / _REMARKS
     if not file.exists():
         return ()

@@ -20,10 +20,9 @@ from nas.datasets.coco_clean import Box
 from nas.datasets.coco_entries import Fault, ImageEntry
 from nas.datasets.coco_files import file_status
 from nas.datasets.coco_json import parse_json
-from nas.datasets.colour import MEAN_COLOUR
+from nas.datasets.decoding import decode
+from nas.datasets.live import open_live, write_live
 from nas.datasets.masks import PackedMasks, pack_masks
-from nas.datasets.picture_size import Refused
-from nas.datasets.pixels import opened
 from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
 from nas.datasets.square import Annotations, SquareData
@@ -74,10 +73,15 @@ class CocoSettings:
         return folder, annotations
 
 
-def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
+def open_coco(
+    settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train", live: bool = False
+) -> SquareData:
     """The split with images of ``image_size``, from the cache, which is made when it is not there.
 
     What was cleaned and what may be meant otherwise is said each time.
+
+    Args:
+        live: keep no pixels; every image is decoded from its file when it is asked for (:mod:`nas.datasets.live`).
 
     Raises:
         DataError: something is missing or wrong (see :mod:`nas.datasets.coco_check`), or the cache cannot be written.
@@ -89,7 +93,7 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
         raise DataError(f"annotation file {shown_name(file)} cannot be read: {error.strerror}.") from None
     raw = parse_json(file, content)
     identity, key = fingerprints(content, folder, raw, image_size)
-    data = open_cache(cache_dir, key)
+    data = open_live(cache_dir, key, folder) if live else open_cache(cache_dir, key)
     if data is not None:
         _say(file, data.remarks)
         return replace(data, fingerprint=identity, source=str(file))
@@ -99,7 +103,11 @@ def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: s
         _name_broken(file, checked.broken, images)
     remarks = (*checked.remarks, *(f"{count} {clause}" for clause, count in checked.cleaned.items()))
     _say(file, remarks)
-    data = write_cache(cache_dir, key, image_size, images, _to_arrays(checked, image_size), remarks)
+    arrays = _to_arrays(checked, image_size)
+    if live:
+        data = write_live(cache_dir, key, folder, image_size, checked.images, arrays, remarks)
+    else:
+        data = write_cache(cache_dir, key, image_size, images, arrays, remarks)
     return replace(data, fingerprint=identity, source=str(file))
 
 
@@ -143,24 +151,6 @@ def fingerprints(content: bytes, folder: Path, raw: dict[str, Any], image_size: 
         identity.update(stored.encode(errors="surrogatepass"))
         key.update(changed.encode(errors="surrogatepass"))
     return identity.hexdigest()[:16], key.hexdigest()[:16]
-
-
-def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
-    """One image as [3, S, S]: long side resized to S, ratio kept, padded at the right or bottom.
-
-    Raises:
-        ValueError: the file cannot be decoded, or has another size than its entry says.
-    """
-    canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
-    canvas[:] = MEAN_COLOUR
-    scale = image_size / max(entry.width, entry.height)
-    height, width = (max(1, round(side * scale)) for side in (entry.height, entry.width))
-    with opened(path) as picture:
-        own_height, own_width = picture.size if entry.upright else picture.stored_size
-        if (own_width, own_height) != (entry.width, entry.height):
-            raise Refused(f"is {own_width} x {own_height} pixels, its entry says {entry.width} x {entry.height}")
-        canvas[:height, :width] = picture.read((height, width), entry.upright, draft=True)
-    return canvas.transpose(2, 0, 1)
 
 
 def _decode_all(

@@ -17,15 +17,25 @@ DATASETS: Mapping[str, Kind] = {
     "synthetic": Kind("nas.datasets.synthetic:SyntheticSettings", "nas.datasets.synthetic:open_synthetic"),
 }
 """Kind -> its settings, and what opens the data set from settings, image size and cache folder."""
+LIVE = ("coco",)
+"""Kinds whose pictures are files, which can be decoded when they are asked for."""
 
 
-def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Path | None = None) -> DetectionData:
-    """The training split of the data set that ``settings`` describe, decoded once into the cache.
+def open_data(
+    settings: Mapping[str, Any],
+    image_size: int,
+    cache_dir: str | Path | None = None,
+    split: str = "train",
+    live: bool = False,
+) -> DetectionData:
+    """A split of the data set that ``settings`` describe, decoded once into the cache.
 
     Args:
         settings: ``kind`` (one of ``DATASETS``) and fields of its dataclass.
         image_size: side of the square images in pixels.
         cache_dir: where decoded images are kept; None means :func:`default_cache_dir`.
+        split: ``"train"`` or, of a kind that has it, ``"val"``.
+        live: decode images when they are asked for and keep none; of a kind of ``LIVE``.
 
     Raises:
         ConfigError: an unknown kind or setting, or a value of the wrong type or out of range.
@@ -42,5 +52,6 @@ def open_data(settings: Mapping[str, Any], image_size: int, cache_dir: str | Pat
     if "root" in row.setting_names and not values.get("root"):
         raise ConfigError("data.root is not set; it is the folder that holds the data set.")
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
-    data: DetectionData = row.maker(check_settings("data", row, values), image_size, folder)
+    options = {**({"split": split} if split != "train" else {}), **({"live": True} if live else {})}
+    data: DetectionData = row.maker(check_settings("data", row, values), image_size, folder, **options)
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,23 @@ class Annotations:
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
 
+class Pictures(Protocol):
+    """Square images [N, 3, S, S] that are made when they are asked for, as :mod:`nas.datasets.live` does."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, 3, S, S)."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Image ``index``, [3, S, S]."""
+
+    def view(self, index: int, scale: float, shift: tuple[int, int]) -> NDArray[np.uint8]:
+        """As :meth:`nas.datasets.dataset.DetectionData.view`."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SquareData(DetectionData):
     """Images with their annotations.
@@ -54,13 +72,13 @@ class SquareData(DetectionData):
     the mean colour, which normalisation turns into zero.
 
     Attributes:
-        images: [N, 3, S, S] uint8, usually memory-mapped and read-only.
+        images: [N, 3, S, S] uint8, usually memory-mapped and read-only, or pictures that are decoded when asked for.
         annotations: the objects of the N images.
         fingerprint, source: see :class:`DetectionData`.
         remarks: sentences, without their full stop, about what was made of the data set when it was read.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | Pictures
     annotations: Annotations
     fingerprint: str
     source: str = "in memory"
@@ -86,6 +104,17 @@ class SquareData(DetectionData):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]."""
         return self.images[index]
+
+    @property
+    def has_views(self) -> bool:
+        """Whether images are decoded when they are asked for."""
+        return not isinstance(self.images, np.ndarray)
+
+    def view(self, index: int, scale: float, shift: tuple[int, int]) -> NDArray[np.uint8]:
+        """See :meth:`DetectionData.view`."""
+        if isinstance(self.images, np.ndarray):
+            return DetectionData.view(self, index, scale, shift)
+        return self.images.view(index, scale, shift)
 
     def objects(self, index: int) -> Objects:
         """The objects of image ``index`` in pixels of the square image; masks are not read before they are used."""
