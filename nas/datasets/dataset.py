@@ -86,6 +86,10 @@ class DetectionData(ABC):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]; what lies outside the original image has the mean colour."""
 
+    def image_name(self, index: int) -> str:
+        """What image ``index`` is called in a sentence: its file, where that is known."""
+        return f"image {index}"
+
     @property
     def has_views(self) -> bool:
         """Whether :meth:`view` can be asked for, because the originals are at hand."""

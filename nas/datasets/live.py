@@ -26,6 +26,7 @@ from nas.datasets.cache import (
 )
 from nas.datasets.coco_entries import ImageEntry
 from nas.datasets.decoding import Shift, decode
+from nas.datasets.quoting import shown_name
 from nas.datasets.square import Annotations, SquareData
 from nas.disk import publishing
 from search_spaces.errors import DataError
@@ -75,6 +76,10 @@ class LivePictures:
         """
         return self.view(index, 1.0, (0, 0))
 
+    def name(self, index: int) -> str:
+        """The file of image ``index``, as it is called in a sentence."""
+        return shown_name(self.entries[index].file_name)
+
     def view(self, index: int, scale: float, shift: Shift) -> NDArray[np.uint8]:
         """Image ``index`` enlarged and moved, see :func:`nas.datasets.decoding.decode`.
 
@@ -85,7 +90,7 @@ class LivePictures:
         try:
             return decode(self.folder / entry.file_name, entry, self.image_size, scale, shift)
         except ValueError as error:
-            raise BrokenPicture(index, f"picture {self.folder / entry.file_name}: {error}.") from None
+            raise BrokenPicture(index, f"picture {shown_name(self.folder / entry.file_name)}: {error}.") from None
 
 
 def open_live(cache_dir: Path, key: str, folder: Path) -> SquareData | None:

@@ -60,6 +60,9 @@ class Pictures(Protocol):
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]."""
 
+    def name(self, index: int) -> str:
+        """The file of image ``index``, as it is called in a sentence."""
+
     def view(self, index: int, scale: float, shift: tuple[int, int]) -> NDArray[np.uint8]:
         """As :meth:`nas.datasets.dataset.DetectionData.view`."""
 
@@ -104,6 +107,12 @@ class SquareData(DetectionData):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]."""
         return self.images[index]
+
+    def image_name(self, index: int) -> str:
+        """See :meth:`DetectionData.image_name`."""
+        if isinstance(self.images, np.ndarray):
+            return DetectionData.image_name(self, index)
+        return self.images.name(index)
 
     @property
     def has_views(self) -> bool:

@@ -51,7 +51,14 @@ class Work:
 
 
 def make_whole_step(work: Work, parts: Iterable[Batch]) -> dict[str, float]:
-    """Learn from the parts of one batch.
+    """Learn from the parts of one batch; see :func:`gather_gradients`."""
+    losses = gather_gradients(work, parts)
+    apply_gradients(work.optimiser, work.clip_norm)
+    return losses
+
+
+def gather_gradients(work: Work, parts: Iterable[Batch]) -> dict[str, float]:
+    """Let the weights have the gradient of the whole batch.
 
     Args:
         parts: this process's; every process has as many.
@@ -81,7 +88,6 @@ def make_whole_step(work: Work, parts: Iterable[Batch]) -> dict[str, float]:
     for gradient in gradients:
         if gradient is not None:
             gradient.div_(whole)
-    apply_gradients(work.optimiser, work.clip_norm)
     return losses
 
 

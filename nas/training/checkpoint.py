@@ -1,8 +1,8 @@
 """The state of a training on the disk: everything that going on needs, in safetensors and JSON.
 
-``state/step-00000120/`` is published in one step and only then are older ones removed, so that whatever ends the
-process, or fills the disk, the last whole state is there. The states of random generators are not in it: the order of
-the images, their variation and what a step draws are functions of the seed and the step.
+``state/step-00000120-7/``, the seventh, is published in one step and only then are older ones removed, so that whatever
+ends the process, or fills the disk, the last whole state is there. The states of random generators are not in it: the
+order of the images, their variation and what a step draws are functions of the seed and the step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from search_spaces.errors import FileError, RecordError
 STATE = "state"
 VERSION = 1
 _TENSORS, _DESCRIPTION = "tensors.safetensors", "state.json"
-_NAME = re.compile(r"step-(\d+)")
+_NAME = re.compile(r"step-\d+-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Progress:
         best: the best score of a validation; None before there is one.
         best_step: the step after which it was reached.
         without_gain: validations since then.
+        due: whether a validation comes before the next step.
         over: why it is over; empty while it is not.
     """
 
@@ -52,6 +53,7 @@ class Progress:
     best: float | None = None
     best_step: int = 0
     without_gain: int = 0
+    due: bool = False
     over: str = ""
 
 
@@ -76,11 +78,11 @@ def write_state(folder: Path, state: State) -> Path:
     Raises:
         FileError: it cannot be written, for example because the disk is full; the last whole one is still there.
     """
-    place = folder / STATE / f"step-{state.progress.step:08d}"
+    older = _states(folder)
+    place = folder / STATE / f"step-{state.progress.step:08d}-{max(older, default=0) + 1}"
     description = {"version": VERSION, "progress": asdict(state.progress), "about": dict(state.about)}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(place, ignore_errors=True)  # of a session that made this step before
         with publishing(place) as partial:
             with replacing(partial / _TENSORS) as file:
                 save_file({name: tensor.detach().contiguous() for name, tensor in state.tensors.items()}, file)
@@ -90,9 +92,8 @@ def write_state(folder: Path, state: State) -> Path:
     except (OSError, SafetensorError, FileError) as error:
         reason = getattr(error, "strerror", None) or getattr(error.__cause__, "strerror", None) or error
         raise FileError(f"the state of the training cannot be written to {place}: {reason}.") from None
-    for step, older in _states(folder).items():
-        if step != state.progress.step:
-            shutil.rmtree(older, ignore_errors=True)
+    for left in (*older.values(), *place.parent.glob("*.partial-*")):
+        shutil.rmtree(left, ignore_errors=True)
     return place
 
 
@@ -141,7 +142,7 @@ def _last(folder: Path) -> Path:
 
 
 def _states(folder: Path) -> dict[int, Path]:
-    """Step -> folder of a whole state."""
+    """Number -> folder of a whole state."""
     found = {_NAME.fullmatch(path.name): path for path in (folder / STATE).glob("step-*")}
     return {int(name.group(1)): path for name, path in found.items() if name}
 

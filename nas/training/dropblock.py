@@ -50,14 +50,13 @@ def dropping(network: Network, settings: DropBlockSettings) -> Iterator[Callable
     Yields:
         what is to be told the share of the training that is done, from 0 to 1, before a step.
     """
-    rate = 0.0
+    rate = torch.zeros((), device=next(network.parameters()).device)  # a tensor: what is compiled must not keep it
 
     def tell(done: float) -> None:
-        nonlocal rate
-        rate = (1 - settings.keep) * done
+        rate.fill_((1 - settings.keep) * done)
 
     def hook(block: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        return drop_squares(output, rate, settings.size) if block.training and rate > 0 else output
+        return drop_squares(output, rate, settings.size) if block.training else output
 
     blocks = [module for module in network.modules() if isinstance(module, Block) and module.level >= LOWEST_LEVEL]
     handles = [block.register_forward_hook(hook) for block in blocks if settings.keep < 1]
@@ -68,7 +67,7 @@ def dropping(network: Network, settings: DropBlockSettings) -> Iterator[Callable
             handle.remove()
 
 
-def drop_squares(x: Tensor, rate: float, size: int) -> Tensor:
+def drop_squares(x: Tensor, rate: Tensor | float, size: int) -> Tensor:
     """Set squares of ``x`` [B, C, H, W] to zero, about ``rate`` of all positions; the rest is scaled up to make up.
 
     A sample loses the same positions in all its channels.

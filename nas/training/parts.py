@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -84,7 +84,7 @@ class Source:
         if self.masks:
             check_masks(self.data, self.indices)
 
-    def parts(self, first_step: int, device: torch.device) -> Iterator[Batch]:
+    def parts(self, first_step: int, device: torch.device) -> Generator[Batch, None, None]:
         """The parts of step ``first_step``, then those of the next one, and so on.
 
         Raises:
