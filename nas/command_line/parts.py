@@ -50,7 +50,7 @@ def proxy_factory(config: Config) -> Callable[[], Proxy]:
     """
     settings = without_name(config["proxy"])
     fields = find("proxy", proxies.PROXIES, settings["kind"]).setting_names
-    data, cache_dir = _data_settings(config)
+    data, cache_dir = data_settings(config)
     offered = {"data": data, "cache_dir": cache_dir, "space": dict(config["space"])}
     given = {key: value for key, value in offered.items() if key in fields}
     return partial(proxies.build, **{**settings, **given})
@@ -82,7 +82,7 @@ def make_data(config: Config, image_size: int) -> DetectionData:
         ConfigError: an unknown setting, or a value of the wrong type or out of range.
         DataError: the data set is missing or broken, or its cache cannot be written.
     """
-    data, cache_dir = _data_settings(config)
+    data, cache_dir = data_settings(config)
     return open_data(data, image_size, cache_dir)
 
 
@@ -98,7 +98,7 @@ def _make_prefilter(make_proxy: Callable[[], Proxy]) -> Proxy:
         raise ConfigError(f"prefilter: {error}") from None
 
 
-def _data_settings(config: Config) -> tuple[Config, Any]:
+def data_settings(config: Config) -> tuple[Config, Any]:
     """Kind and settings of the data set, and the folder of its cache."""
     settings = without_name(config["data"])
     return settings, settings.pop("cache_dir", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -66,7 +66,7 @@ class Trainer:
         self._at_the_end = 0.0  # seconds that the last validation takes
         self.progress = Progress(0, Plan(self._most_steps))
 
-    def run(self, look: Callable[[Network], None] | None = None) -> Iterator[Event]:
+    def run(self, look: Callable[[Network], None] | None = None) -> Generator[Event, None, None]:
         """Train to the end. Whoever stops earlier closes the iterator; the state is kept then too.
 
         Args:

@@ -128,7 +128,7 @@ def test_hours_end_it_in_time_with_a_decayed_rate(data, tmp_path):
     events = list(make_trainer(data, tmp_path, longer(100_000, schedule="cosine"), hours=3 / 3600).run())
     assert time.monotonic() - started < 12
     steps = [event for event in events if isinstance(event, Stepped)]
-    assert steps[-1].learning_rate < 0.15 * max(event.learning_rate for event in steps)
+    assert steps[-1].learning_rate < 0.5 * max(event.learning_rate for event in steps)
     assert read_progress(tmp_path).plan.steps == len(steps) < 100_000
 
 
@@ -136,7 +136,7 @@ def test_a_loss_that_is_not_finite_names_step_images_and_state(data, tmp_path):
     protocol = longer(60, learning_rate=1e12, optimiser=OptimiserSettings("sgd", clip_norm=None))
     sentence = (
         r"the loss of step \d+ is not finite \(class .*, box .*\); its images are image \d+, .*; "
-        r"(no state was kept|the state after step \d+ is in .*state)\. Look at the images, or take a lower"
+        r"(there is no state|the state after step \d+ is in .*state)\. Look at the images, or take a lower"
     )
     with pytest.raises(TrainingError, match=sentence):
         list(make_trainer(data, tmp_path, protocol).run())
