@@ -137,7 +137,7 @@ def make_network(
     try:
         check_image_size((size, size), network.backbone.multiple)
     except ConfigError as error:
-        raise ConfigError(f"protocol.{error}") from None
+        raise ConfigError(f"protocol.image_size is {size}: {str(error).partition('height ')[2]}") from None
     return network, sentence
 
 

@@ -60,7 +60,6 @@ class Trainer:
         self._network, self._source, self._validation = network, source, validation
         self._protocol, self._setup, self._folder, self._resume = protocol, setup, folder, resume
         self._most_steps = protocol.steps(len(source.indices))
-        self._schedule = protocol.schedule_of(self._most_steps)
         self._trained_on = TrainedOn(source.data.class_names, source.data.image_size)
         self._ranks = source.shares.ranks
         self._at_the_end = 0.0  # seconds that the last validation takes
@@ -121,7 +120,7 @@ class Trainer:
         """One step. What interrupts it leaves the weights and the progress as they were before, or after."""
         step, started = self.progress.step, time.monotonic()
         done = self.progress.plan.done(step)
-        rate = self._schedule.rate(step, done)
+        rate = self._protocol.schedule_of(self.progress.plan.steps).rate(step, done)
         set_learning_rate(self._optimiser, rate)
         self._tell_done(done)
         torch.manual_seed(step_seed(self._setup.seed, step, self._ranks.rank))

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import distributed
 
+from nas.datasets.dataset import DetectionData
 from nas.detectors import load_detector, read_trained_on
 from nas.training import trainer as module
 from nas.training.checkpoint import has_state, read_progress, read_state
+from nas.training.dropblock import DropBlockSettings
 from nas.training.optimiser import OptimiserSettings
+from nas.training.protocol import Protocol
+from nas.training.ranks import Ranks
 from nas.training.setup import Stepped, Validated
 from nas.training.trainer import BEST, LAST
 from search_spaces.errors import FileError, TrainingError
-from tests.training.trainer_support import longer, make_trainer, open_tiny
+from tests.training.trainer_support import in_two_processes, longer, make_trainer, open_tiny
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +162,20 @@ def test_a_full_disk_leaves_the_last_state_and_says_so(data, tmp_path, monkeypat
         list(events)
     assert "The training goes on, and what was written before is whole." in caplog.text
     assert read_state(tmp_path).progress == kept.progress
+
+
+def train_together(ranks: Ranks, data: DetectionData, folder: Path, protocol: Protocol) -> None:
+    list(make_trainer(data, folder, protocol, part=4, ranks=ranks).run())
+
+
+@pytest.mark.skipif(not distributed.is_gloo_available(), reason="torch was built without gloo")
+def test_two_processes_train_as_one_does(data, tmp_path):
+    """Batch norm, losses and gradients are those of the whole batch; only the first process writes."""
+    protocol = longer(3, validations=1, optimiser=OptimiserSettings("sgd"), dropblock=DropBlockSettings())
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    list(make_trainer(data, tmp_path / "one", protocol, part=4).run())
+    in_two_processes(train_together, data, tmp_path / "two", protocol)
+    one, two = (read_state(tmp_path / name).tensors for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=2e-4)
