@@ -28,7 +28,7 @@ def from_weights(path: str | Path, class_names: Sequence[str], seed: int) -> tup
     own = None if told is None else told.class_names
     outputs = len(class_names) + 1
     if own is not None and tuple(own) == tuple(class_names):
-        return network, f"weights {path}: all are taken over, the {plural(len(own), 'class')} are the same."
+        return network, f"weights {path}: all are taken over, the {len(own)} classes are the same."
     if own is None and network.classes == outputs:
         return network, (
             f"weights {path}: all are taken over; the file does not name its classes, and their number is right."
@@ -69,7 +69,7 @@ def check_labels(labels: Sequence[int], network: Network, source: str) -> None:
 def _difference(own: Sequence[str] | None, count: int, wanted: Sequence[str]) -> str:
     """In what the classes of a file differ from those of the data set."""
     if own is None:
-        return f"they are for {plural(count, 'class')} without names and the data set has {len(wanted)}"
+        return f"they are for {count} classes without names and the data set has {len(wanted)}"
     missing, unknown = [one for one in wanted if one not in own], [one for one in own if one not in wanted]
     if not missing and not unknown:
         return "their classes are those of the data set in another order"
