@@ -43,6 +43,10 @@ class SearchError(NasError):
     """A search ended without a result."""
 
 
+class TrainingError(NasError):
+    """A training cannot go on; the sentence says at which step, and what is left of it."""
+
+
 class FileError(NasError):
     """A file cannot be written or read; the sentence names it."""
 

@@ -52,7 +52,7 @@ def proxy_factory(config: Config) -> Callable[[], Proxy]:
     """
     settings = without_name(config["proxy"])
     fields = find("proxy", proxies.PROXIES, settings["kind"]).setting_names
-    data, cache_dir = _data_settings(config)
+    data, cache_dir = data_settings(config)
     offered = {"data": data, "cache_dir": cache_dir, "space": dict(config["space"])}
     given = {key: value for key, value in offered.items() if key in fields}
     return partial(proxies.build, **{**settings, **given})
@@ -93,7 +93,7 @@ def make_data(config: Config, image_size: int) -> DetectionData:
         ConfigError: an unknown setting, or a value of the wrong type or out of range.
         DataError: the data set is missing or broken, or its cache cannot be written.
     """
-    data, cache_dir = _data_settings(config)
+    data, cache_dir = data_settings(config)
     return open_data(data, image_size, cache_dir)
 
 
@@ -102,7 +102,7 @@ def make_split(config: Config, image_size: int) -> tuple[DetectionData, tuple[in
 
     Of the configuration ``reserved_images`` and ``reserve_seed`` are read too. Errors are those of :func:`make_data`.
     """
-    data, cache_dir = _data_settings(config)
+    data, cache_dir = data_settings(config)
     split, images, seed = (config[key] for key in ("split", "reserved_images", "reserve_seed"))
     return open_split(data, image_size, cache_dir, split, images, seed)
 
@@ -113,7 +113,7 @@ def annotated_data(config: Config) -> AnnotatedSettings:
     Raises:
         ConfigError: a setting is unknown, wrong or missing, or the data set lies in no files.
     """
-    return annotated_settings(_data_settings(config)[0])
+    return annotated_settings(data_settings(config)[0])
 
 
 def without_name(settings: Mapping[str, Any]) -> Config:
@@ -128,7 +128,7 @@ def _make_prefilter(make_proxy: Callable[[], Proxy]) -> Proxy:
         raise ConfigError(f"prefilter: {error}") from None
 
 
-def _data_settings(config: Config) -> tuple[Config, Any]:
+def data_settings(config: Config) -> tuple[Config, Any]:
     """Kind and settings of the data set, and the folder of its cache."""
     settings = without_name(config["data"])
     return settings, settings.pop("cache_dir", None)

@@ -82,20 +82,27 @@ class RawBatch:
         targets: per image ``{"boxes": [n, 4] xyxy pixels, "labels": [n] 1..K}``, and ``"masks"`` [n, S, S] bool where
             they were asked for, not yet scaled.
         jitter: [B, 3], scale and shift (x, y) still to be applied to images and masks; None without jitter.
+        resized: whether the images have their jitter already, so that it is left to be applied to masks alone.
     """
 
     images: Tensor
     targets: tuple[dict[str, Tensor], ...]
     jitter: NDArray[np.float64] | None
+    resized: bool = False
 
 
 def read_batch(
-    data: DetectionData, choices: Sequence[Choice], settings: AugmentSettings, masks: bool = False
+    data: DetectionData,
+    choices: Sequence[Choice],
+    settings: AugmentSettings,
+    masks: bool = False,
+    most_objects: int | None = None,
 ) -> RawBatch:
     """Draw the variation of each image from its own generator, copy its pixels, work out its targets.
 
     Args:
         masks: whether the targets have masks; without, none is read.
+        most_objects: where an image has more objects, so many are drawn; None takes all.
 
     Raises:
         ValueError: masks are asked for and an object has none.
@@ -107,13 +114,30 @@ def read_batch(
     for row, choice in enumerate(choices):
         rng = choice.generator()
         flipped = bool(rng.random() < settings.flip)
-        image = data.image(choice.image)
-        images[row] = image[:, :, ::-1] if flipped else image
         if jitter is not None:
             jitter[row] = _draw_jitter(rng, settings, size)
-        objects = data.objects(choice.image).trainable()
-        targets.append(_target(objects, size, flipped, None if jitter is None else jitter[row], masks))
-    return RawBatch(torch.from_numpy(images), tuple(targets), jitter)
+        if jitter is None or not data.has_views:
+            image = data.image(choice.image)
+        else:
+            image, jitter[row] = _read_view(data, choice.image, jitter[row], flipped)
+        images[row] = image[:, :, ::-1] if flipped else image
+        target = _target(data.objects(choice.image).trainable(), size, flipped, None if jitter is None else jitter[row])
+        targets.append(_finish_target(*target, flipped, size, masks, most_objects, rng))
+    return RawBatch(torch.from_numpy(images), tuple(targets), jitter, jitter is not None and data.has_views)
+
+
+def _read_view(
+    data: DetectionData, index: int, jitter: NDArray[np.float64], flipped: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """An image that is resized from its original and not yet flipped, and the jitter that this is after the flip.
+
+    The shift becomes one of whole pixels.
+    """
+    scale, shift = float(jitter[0]), np.round(jitter[1:])
+    image = data.view(index, scale, (int(shift[0]), int(shift[1])))
+    if flipped:
+        shift[0] = (scale - 1) * data.image_size - shift[0]
+    return image, np.asarray([scale, *shift])
 
 
 def to_device(batch: RawBatch, device: torch.device | str) -> tuple[Tensor, list[dict[str, Tensor]]]:
@@ -122,7 +146,7 @@ def to_device(batch: RawBatch, device: torch.device | str) -> tuple[Tensor, list
     targets = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
     if batch.jitter is not None:
         grid = _sampling_grid(batch.jitter, images.shape[-1], images.device)
-        images = _resample(images, grid)
+        images = images if batch.resized else _resample(images, grid)
         for target, own in zip(targets, grid):
             if "masks" in target:
                 target["masks"] = _resample(target["masks"].float()[None], own[None])[0] > MASK_THRESHOLD
@@ -130,14 +154,30 @@ def to_device(batch: RawBatch, device: torch.device | str) -> tuple[Tensor, list
 
 
 def _target(
-    objects: Objects, size: int, flipped: bool, jitter: NDArray[np.float64] | None, masks: bool
-) -> dict[str, Tensor]:
-    """What one image should give: boxes flipped and moved, labels, and masks flipped where they are asked for."""
+    objects: Objects, size: int, flipped: bool, jitter: NDArray[np.float64] | None
+) -> tuple[Objects, NDArray[np.float32]]:
+    """The objects that an image shows, and their boxes, flipped and moved."""
     boxes = _flip_boxes(objects.boxes, size) if flipped else objects.boxes
     if jitter is not None:
         boxes = _move_boxes(boxes, jitter, size)
         seen = np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1))
         objects, boxes = objects.select(seen), boxes[seen]
+    return objects, boxes
+
+
+def _finish_target(
+    objects: Objects,
+    boxes: NDArray[np.float32],
+    flipped: bool,
+    size: int,
+    masks: bool,
+    most_objects: int | None,
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
+    """What one image should give: boxes, labels, and masks flipped where they are asked for."""
+    if most_objects is not None and len(objects) > most_objects:
+        chosen = np.sort(rng.permutation(len(objects))[:most_objects])
+        objects, boxes = objects.select(chosen), boxes[chosen]
     target = {"boxes": torch.tensor(boxes), "labels": torch.tensor(objects.labels)}  # copies: the data set stays as is
     if masks:
         target["masks"] = _read_masks(objects, flipped, size)

@@ -26,6 +26,9 @@ CACHE_VERSION = 5
 FINGERPRINT_VERSION = 1
 """Part of every data set's fingerprint, which records keep; it stays when only the layout of the cache changes."""
 
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile)
+"""What reading a damaged cache may raise."""
+
 _IMAGES, _ANNOTATIONS, _ABOUT = "images.npy", "annotations.npz", "about.json"
 NAMES = "names.json"
 _ARRAYS = ("boxes", "labels", "areas", "crowd", "offsets", "sizes", "class_names")
@@ -49,10 +52,10 @@ def open_cache(cache_dir: Path, key: str) -> SquareData | None:
         return None
     try:
         images = np.load(folder / _IMAGES, mmap_mode="r")
-        about = _read_about(folder)
-        return SquareData(images, _read_annotations(folder), about.identity or key, about=about)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.") from None
+        about = read_about(folder)
+        return SquareData(images, read_annotations(folder), about.identity or key, about=about)
+    except DAMAGE as error:
+        raise damaged(folder, error) from None
 
 
 def write_cache(
@@ -78,16 +81,25 @@ def write_cache(
         with publishing(cache_dir / key) as partial:
             _check_free_space(cache_dir, count * 3 * image_size**2)
             _write_images(partial / _IMAGES, (count, 3, image_size, image_size), images)
-            _write_annotations(partial, annotations)
+            write_annotations(partial, annotations)
             if files is not None:
-                _write_names(partial / NAMES, files)
-            if about != NOTHING_SAID:
-                (partial / _ABOUT).write_text(json.dumps(asdict(about)), encoding="ascii")
+                write_names(partial, files)
+            write_about(partial, about)
     except OSError as error:
-        raise DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.") from None
+        raise not_written(cache_dir, error) from None
     data = open_cache(cache_dir, key)
     assert data is not None, "the folder was just renamed into place"
     return data
+
+
+def damaged(folder: Path, error: Exception) -> DataError:
+    """What is said of a cache folder that cannot be read."""
+    return DataError(f"cache folder {folder} is damaged ({error}); delete it and it will be made again.")
+
+
+def not_written(cache_dir: Path, error: OSError) -> DataError:
+    """What is said of a cache folder that cannot be written."""
+    return DataError(f"cache folder {cache_dir} cannot be written: {error.strerror}; set data.cache_dir.")
 
 
 def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[np.uint8]]) -> None:
@@ -99,7 +111,8 @@ def _write_images(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[n
             file.write(np.ascontiguousarray(image).tobytes())
 
 
-def _write_annotations(folder: Path, annotations: Annotations) -> None:
+def write_annotations(folder: Path, annotations: Annotations) -> None:
+    """Store annotations in a folder, for :func:`read_annotations`."""
     fields = {name: getattr(annotations, name) for name in _ARRAYS}
     fields |= {name: ids for name in _IDS if (ids := getattr(annotations, name)) is not None}
     fields["class_names"] = np.asarray(annotations.class_names, dtype=np.str_)
@@ -110,7 +123,8 @@ def _write_annotations(folder: Path, annotations: Annotations) -> None:
         _write_masks(folder, _ORIGINAL_MASKS, annotations.original_masks)
 
 
-def _read_annotations(folder: Path) -> Annotations:
+def read_annotations(folder: Path) -> Annotations:
+    """The annotations in a folder, masks mapped into memory; raises one of ``DAMAGE``."""
     with np.load(folder / _ANNOTATIONS) as stored:
         fields = {name: stored[name] for name in stored.files}
     names = tuple(str(name) for name in fields.pop("class_names"))
@@ -119,12 +133,21 @@ def _read_annotations(folder: Path) -> Annotations:
     return Annotations(class_names=names, masks=masks, original_masks=original_masks, **fields)
 
 
-def _write_names(path: Path, files: Sequence[tuple[str, bool]]) -> None:
+def write_names(folder: Path, files: Sequence[tuple[str, bool]]) -> None:
+    """Store the names of pictures, and whether each is turned, for :class:`nas.datasets.square.PictureFiles`."""
     as_stored = [position for position, (_, upright) in enumerate(files) if not upright]
-    path.write_text(json.dumps({"names": [name for name, _ in files], "as_stored": as_stored}), encoding="ascii")
+    content = {"names": [name for name, _ in files], "as_stored": as_stored}
+    (folder / NAMES).write_text(json.dumps(content), encoding="ascii")
 
 
-def _read_about(folder: Path) -> About:
+def write_about(folder: Path, about: About) -> None:
+    """Store what is to be said of a data set, where there is anything."""
+    if about != NOTHING_SAID:
+        (folder / _ABOUT).write_text(json.dumps(asdict(about)), encoding="ascii")
+
+
+def read_about(folder: Path) -> About:
+    """What :func:`write_about` stored; raises one of ``DAMAGE``."""
     file = folder / _ABOUT
     if not file.exists():
         return NOTHING_SAID

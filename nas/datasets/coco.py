@@ -69,6 +69,8 @@ class CocoSettings(AnnotatedSettings):
         return folder, annotations
 
 
-def open_coco(settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
+def open_coco(
+    settings: CocoSettings, image_size: int, cache_dir: Path, split: str = "train", live: bool = False
+) -> SquareData:
     """The split with images of ``image_size``, see :func:`nas.datasets.opening.open_files`."""
-    return open_files(settings.files(split), image_size, cache_dir, settings.share)
+    return open_files(settings.files(split), image_size, cache_dir, settings.share, live)

@@ -86,6 +86,25 @@ class DetectionData(ABC):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]; what lies outside the original image has the mean colour."""
 
+    def image_name(self, index: int) -> str:
+        """What image ``index`` is called in a sentence: its file, where that is known."""
+        return f"image {index}"
+
+    @property
+    def has_views(self) -> bool:
+        """Whether :meth:`view` can be asked for, because the originals are at hand."""
+        return False
+
+    def view(self, index: int, scale: float, shift: tuple[int, int]) -> NDArray[np.uint8]:
+        """Image ``index`` enlarged by ``scale`` and then moved by -shift (x, y), [3, S, S], resized from its original.
+
+        Position p shows what is at (p + shift) / scale in :meth:`image`; what lies outside has the mean colour.
+
+        Raises:
+            NotImplementedError: only the squares are at hand, see :attr:`has_views`.
+        """
+        raise NotImplementedError(f"data set {self.source} has no originals at hand")
+
     @abstractmethod
     def objects(self, index: int) -> Objects:
         """The objects of image ``index``, boxes and masks in pixels of the square image; crowd regions included."""

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from nas.datasets.coco_entries import ImageEntry
 from nas.datasets.picture_size import Refused
 from nas.datasets.pixels import opened
-from nas.datasets.square import to_square
+from nas.datasets.square import Shift, to_square
 
 
-def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
+def decode(
+    path: Path, entry: ImageEntry, image_size: int, scale: float = 1.0, shift: Shift = (0, 0)
+) -> NDArray[np.uint8]:
     """One image as :func:`nas.datasets.square.to_square` makes it, [3, S, S].
 
     Raises:
@@ -23,4 +25,4 @@ def decode(path: Path, entry: ImageEntry, image_size: int) -> NDArray[np.uint8]:
         own_height, own_width = picture.size if entry.upright else picture.stored_size
         if (own_width, own_height) != (entry.width, entry.height):
             raise Refused(f"is {own_width} x {own_height} pixels, its entry says {entry.width} x {entry.height}")
-        return to_square(picture, image_size, entry.upright)
+        return to_square(picture, image_size, entry.upright, scale, shift)

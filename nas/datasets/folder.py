@@ -40,8 +40,10 @@ class FolderSettings(AnnotatedSettings):
         return find_layout(self.root, self.format).files(split)
 
 
-def open_folder(settings: FolderSettings, image_size: int, cache_dir: Path, split: str = "train") -> SquareData:
+def open_folder(
+    settings: FolderSettings, image_size: int, cache_dir: Path, split: str = "train", live: bool = False
+) -> SquareData:
     """The split with images of ``image_size``; what was found is said. See :func:`nas.datasets.opening.open_files`."""
     layout = find_layout(settings.root, settings.format)
     log.info("data set %s is %s.", shown_name(layout.root), layout.sentence())
-    return open_files(layout.files(split), image_size, cache_dir, settings.share)
+    return open_files(layout.files(split), image_size, cache_dir, settings.share, live)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,7 @@ from nas.datasets.coco_clean import Box
 from nas.datasets.coco_source import fingerprints
 from nas.datasets.decoded import BrokenPictures, decode_all
 from nas.datasets.dropping import Dropping
+from nas.datasets.live import open_live, write_live
 from nas.datasets.masks import PackedMasks, pack_masks
 from nas.datasets.quoting import shown_name
 from nas.datasets.segmentation import rasterise, rasterise_square
@@ -29,7 +30,40 @@ log = logging.getLogger(__name__)
 _MANY = 50_000  # objects whose masks take some seconds
 
 
-def open_files(files: AnnotatedFiles, image_size: int, cache_dir: Path, max_dropped: float | None = None) -> SquareData:
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """Where a split is kept, with the pixels of its pictures or, live, without."""
+
+    cache_dir: Path
+    folder: Path
+    image_size: int
+    live: bool
+
+    def place(self, key: str) -> str:
+        return f"{key}-live" if self.live else key
+
+    def open(self, place: str) -> SquareData | None:
+        if self.live:
+            return open_live(self.cache_dir, place, self.folder, self.image_size)
+        return open_cache(self.cache_dir, place)
+
+    def write(self, place: str, checked: CheckedFile, about: About) -> SquareData:
+        """Put a split there.
+
+        Raises:
+            BrokenPictures: not all of the pictures can be decoded; nothing is left behind.
+        """
+        names = [(image.file_name, image.upright) for image in checked.images]
+        arrays = _to_arrays(checked, self.image_size)
+        if self.live:
+            return write_live(self.cache_dir, place, self.folder, self.image_size, names, arrays, about)
+        images = decode_all(self.folder, checked.images, self.image_size)
+        return write_cache(self.cache_dir, place, self.image_size, images, arrays, about, names)
+
+
+def open_files(
+    files: AnnotatedFiles, image_size: int, cache_dir: Path, max_dropped: float | None = None, live: bool = False
+) -> SquareData:
     """The split with images of ``image_size``, from the cache, which is made when it is not there.
 
     What was cleaned, what was dropped and what may be meant otherwise is said each time.
@@ -37,18 +71,20 @@ def open_files(files: AnnotatedFiles, image_size: int, cache_dir: Path, max_drop
     Args:
         max_dropped: the share of the pictures and of the boxes that may be dropped for their faults; None to refuse
             a split with any fault.
+        live: keep no pixels; every image is decoded from its file when it is asked for (:mod:`nas.datasets.live`).
 
     Raises:
         DataError: something is missing or wrong (see :mod:`nas.datasets.coco_check`), or the cache cannot be written.
     """
+    store = _Store(cache_dir, files.folder, image_size, live)
     key = files.key(image_size)
-    places = (key,) if max_dropped is None else (key, _with_drops(key))
+    places = tuple(map(store.place, (key,) if max_dropped is None else (key, _with_drops(key))))
     for place in places:
-        data = open_cache(cache_dir, place)
+        data = store.open(place)
         if data is not None:
             break
     else:
-        place, data = _fill_cache(files, image_size, cache_dir, places, max_dropped)
+        place, data = _fill(store, files, places, max_dropped)
     _say(files.source, data.about, max_dropped)
     pictures = PictureFiles(files.folder, cache_dir / place / NAMES)
     return replace(data, source=str(files.source), pictures=pictures)
@@ -73,17 +109,17 @@ def _say(source: Path, about: About, max_dropped: float | None) -> None:
         log.warning("data set %s: %s.", shown_name(source), remark)
 
 
-def _fill_cache(
-    files: AnnotatedFiles, image_size: int, cache_dir: Path, places: tuple[str, ...], max_dropped: float | None
+def _fill(
+    store: _Store, files: AnnotatedFiles, places: tuple[str, ...], max_dropped: float | None
 ) -> tuple[str, SquareData]:
     """Check and decode a split; the place in the cache where it was put, the first without drops, and the data."""
     reading = files.read()
-    identity, _ = fingerprints(reading.content, files.folder, reading.raw, image_size)
+    identity, _ = fingerprints(reading.content, files.folder, reading.raw, store.image_size)
     if max_dropped is None:
         checked = check(files.source, files.folder, reading)
         about = About(identity, _remarks(reading, checked))
         try:
-            return places[0], _write(files, checked, image_size, cache_dir, places[0], about)
+            return places[0], _write(store, files, checked, places[0], about)
         except BrokenPictures as broken:
             raise_faults(files.source, broken.faults)
     dropping = Dropping(files.source, files.folder, reading, max_dropped or 0.0)
@@ -93,7 +129,7 @@ def _fill_cache(
         place = places[0] if dropped is None else places[-1]
         about = About(dropping.identity(identity), _remarks(reading, checked), dropped)
         try:
-            return place, _write(files, checked, image_size, cache_dir, place, about)
+            return place, _write(store, files, checked, place, about)
         except BrokenPictures as broken:
             dropping.drop(broken.faults)
 
@@ -103,19 +139,15 @@ def _remarks(reading: Reading, checked: CheckedFile) -> tuple[str, ...]:
     return (*reading.remarks, *checked.remarks, *cleaned)
 
 
-def _write(
-    files: AnnotatedFiles, checked: CheckedFile, image_size: int, cache_dir: Path, place: str, about: About
-) -> SquareData:
-    """Decode the pictures into the cache.
+def _write(store: _Store, files: AnnotatedFiles, checked: CheckedFile, place: str, about: About) -> SquareData:
+    """Put a split into its place.
 
     Raises:
-        BrokenPictures: not all of them can be decoded; nothing is left behind.
+        BrokenPictures: not all of the pictures can be decoded; nothing is left behind.
     """
     if checked.broken:
-        _name_broken(files, checked, image_size)
-    images = decode_all(files.folder, checked.images, image_size)
-    names = [(image.file_name, image.upright) for image in checked.images]
-    return write_cache(cache_dir, place, image_size, images, _to_arrays(checked, image_size), about, names)
+        _name_broken(files, checked, store.image_size)
+    return store.write(place, checked, about)
 
 
 def _name_broken(files: AnnotatedFiles, checked: CheckedFile, image_size: int) -> NoReturn:

@@ -19,11 +19,17 @@ DATASETS: Mapping[str, Kind] = {
     "synthetic": Kind("nas.datasets.synthetic:SyntheticSettings", "nas.datasets.synthetic:open_synthetic"),
 }
 """Kind -> its settings, and what opens the data set from settings, image size, cache folder and split."""
+LIVE = ("coco", "folder")
+"""Kinds whose pictures are files, which can be decoded when they are asked for."""
 STORED_SPLITS = ("train", "val")
 
 
 def open_data(
-    settings: Mapping[str, Any], image_size: int, cache_dir: str | Path | None = None, split: str = "train"
+    settings: Mapping[str, Any],
+    image_size: int,
+    cache_dir: str | Path | None = None,
+    split: str = "train",
+    live: bool = False,
 ) -> DetectionData:
     """A split of the data set that ``settings`` describe, decoded once into the cache.
 
@@ -32,6 +38,7 @@ def open_data(
         image_size: side of the square images in pixels.
         cache_dir: where decoded images are kept; None means :func:`default_cache_dir`.
         split: ``"train"``, or ``"val"``, which no search and no training learns from.
+        live: decode images when they are asked for and keep none; of a kind of ``LIVE``.
 
     Raises:
         ConfigError: an unknown split; an unknown kind or setting, or a value of the wrong type or out of range.
@@ -44,7 +51,7 @@ def open_data(
         raise SettingError("data.cache_dir", f"is {as_yaml(cache_dir)}; it must be the path of a folder or null.")
     row, checked = _check(settings)
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
-    data: DetectionData = row.maker(checked, image_size, folder, split)
+    data: DetectionData = row.maker(checked, image_size, folder, split, **({"live": True} if live else {}))
     return data
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from nas.datasets.dataset import DetectionData, Objects
 from nas.datasets.dropped import Dropped
 from nas.datasets.masks import PackedMasks, Size
 from nas.datasets.pixels import Picture
+
+Shift = tuple[int, int]
+"""(x, y) in pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +96,33 @@ class PictureFiles:
 
     def read(self) -> tuple[list[Path], frozenset[int]]:
         """The paths of all pictures, and the positions of those that are read as stored."""
+        names, as_stored = self.read_names()
+        return [self.folder / name for name in names], as_stored
+
+    def read_names(self) -> tuple[list[str], frozenset[int]]:
+        """The same with the names below the folder."""
         content = json.loads(self.names.read_text(encoding="ascii"))
-        return [self.folder / name for name in content["names"]], frozenset(content["as_stored"])
+        return content["names"], frozenset(content["as_stored"])
+
+
+class Pictures(Protocol):
+    """Square images [N, 3, S, S] that are made when they are asked for, as :mod:`nas.datasets.live` does."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, 3, S, S)."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Image ``index``, [3, S, S]."""
+
+    def name(self, index: int) -> str:
+        """The file of image ``index``, as it is called in a sentence."""
+
+    def view(self, index: int, scale: float, shift: Shift) -> NDArray[np.uint8]:
+        """As :meth:`nas.datasets.dataset.DetectionData.view`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,14 +130,14 @@ class SquareData(DetectionData):
     """Square images with their annotations.
 
     Attributes:
-        images: [N, 3, S, S] uint8, usually memory-mapped and read-only.
+        images: [N, 3, S, S] uint8, usually memory-mapped and read-only, or pictures that are decoded when asked for.
         annotations: the objects of the N images.
         fingerprint, source: see :class:`DetectionData`.
         about: what was said when the data set was read.
         pictures: the files that the images were decoded from; None where there are none.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | Pictures
     annotations: Annotations
     fingerprint: str
     source: str = "in memory"
@@ -135,6 +164,23 @@ class SquareData(DetectionData):
     def image(self, index: int) -> NDArray[np.uint8]:
         """Image ``index``, [3, S, S]."""
         return self.images[index]
+
+    def image_name(self, index: int) -> str:
+        """See :meth:`DetectionData.image_name`."""
+        if isinstance(self.images, np.ndarray):
+            return DetectionData.image_name(self, index)
+        return self.images.name(index)
+
+    @property
+    def has_views(self) -> bool:
+        """Whether images are decoded when they are asked for."""
+        return not isinstance(self.images, np.ndarray)
+
+    def view(self, index: int, scale: float, shift: Shift) -> NDArray[np.uint8]:
+        """See :meth:`DetectionData.view`."""
+        if isinstance(self.images, np.ndarray):
+            return DetectionData.view(self, index, scale, shift)
+        return self.images.view(index, scale, shift)
 
     def objects(self, index: int) -> Objects:
         """The objects of image ``index`` in pixels of the square image; masks are not read before they are used."""
@@ -175,30 +221,44 @@ def square_scale(size: Size, image_size: int) -> np.float32:
     return np.float32(image_size / max(size))
 
 
-def to_square(picture: Picture, image_size: int, upright: bool = True) -> NDArray[np.uint8]:
+def to_square(
+    picture: Picture, image_size: int, upright: bool = True, scale: float = 1.0, shift: Shift = (0, 0)
+) -> NDArray[np.uint8]:
     """The pixels of a picture as a square image [3, S, S], for training and for detecting alike.
 
     Args:
         picture: opened, and not yet read.
         image_size: side S in pixels.
         upright: as in :meth:`nas.datasets.pixels.Picture.read`.
+        scale, shift: the square is enlarged by this factor and then moved by -shift, so that position p shows what is
+            at (p + shift) / scale without. The pixels are resized once, from the file.
 
     Raises:
         Exception: as :meth:`nas.datasets.pixels.Picture.read`.
     """
-    within = size_in_square(picture.size if upright else picture.stored_size, image_size)
-    return on_square(picture.read(within, upright, draft=True), image_size)
+    within = size_in_square(picture.size if upright else picture.stored_size, image_size, scale)
+    return on_square(picture.read(within, upright, draft=True), image_size, shift)
 
 
-def size_in_square(size: Size, image_size: int) -> Size:
-    """(height, width) that a picture of (height, width) pixels has within the square."""
-    height, width = (max(1, round(side * (image_size / max(size)))) for side in size)
+def size_in_square(size: Size, image_size: int, scale: float = 1.0) -> Size:
+    """(height, width) that a picture of (height, width) pixels has within the square, enlarged by ``scale``."""
+    height, width = (max(1, round(side * (scale * image_size / max(size)))) for side in size)
     return height, width
 
 
-def on_square(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
-    """RGB pixels [h, w, 3] in the upper left corner of a square image [3, S, S]."""
+def on_square(pixels: NDArray[np.uint8], image_size: int, shift: Shift = (0, 0)) -> NDArray[np.uint8]:
+    """RGB pixels [h, w, 3] in the upper left corner of a square image [3, S, S], moved by -shift."""
     canvas = np.empty((image_size, image_size, 3), dtype=np.uint8)
     canvas[:] = MEAN_COLOUR
-    canvas[: pixels.shape[0], : pixels.shape[1]] = pixels
+    (rows, own_rows), (columns, own_columns) = (
+        _overlap(length, offset, image_size) for length, offset in zip(pixels.shape[:2], reversed(shift))
+    )
+    canvas[rows, columns] = pixels[own_rows, own_columns]
     return canvas.transpose(2, 0, 1)
+
+
+def _overlap(length: int, offset: int, frame: int) -> tuple[slice, slice]:
+    """Where a line of pixels, moved by -offset, lies in a frame, and which of its pixels lie there."""
+    first, last = max(0, -offset), max(0, min(frame, length - offset))
+    first = min(first, last)
+    return slice(first, last), slice(first + offset, last + offset)

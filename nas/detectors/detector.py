@@ -63,6 +63,7 @@ class Network(nn.Module, ABC):
         head_name: the head's name, as in ``build_detector(head=...)``.
         fixed_names: names of what :meth:`fixed` returns, in order.
         needs_masks: whether :meth:`loss` needs the objects' masks.
+        divisor_of_whole: what a whole batch adds to the divisors of its parts, see :meth:`loss_of_part`.
         architecture, scaling, classes: what it was built from.
         levels: levels of the backbone's outputs, ascending.
     """
@@ -70,6 +71,7 @@ class Network(nn.Module, ABC):
     head_name: ClassVar[str]
     fixed_names: ClassVar[tuple[str, ...]]
     needs_masks: ClassVar[bool] = False
+    divisor_of_whole: ClassVar[int] = 0
 
     def __init__(self, backbone: Backbone, scaling: Scaling, classes: int) -> None:
         super().__init__()
@@ -92,6 +94,18 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def loss(self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Losses of a batch: scalars whose sum must be minimised."""
+
+    def loss_of_part(
+        self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses of a part of a batch, not divided yet, and what they are divided by.
+
+        The losses of the whole batch are the sums over its parts, divided by the sum of the divisors and
+        :attr:`divisor_of_whole`. Here each image counts alike; a head whose losses count something else says so.
+        """
+        count = len(targets)
+        losses = {name: value * count for name, value in self.loss(raw, targets).items()}
+        return losses, next(iter(losses.values())).new_tensor(count)
 
     @abstractmethod
     def predict(self, images: Tensor) -> list[dict[str, Tensor]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from search_spaces.settings import at_least, one_of, positive, within
@@ -60,8 +61,24 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def build_average(detector: nn.Module, decay: float | None) -> AveragedModel | None:
-    """The moving average of the weights and of the statistics of batch normalisation; None when ``decay`` is None."""
+def build_average(detector: nn.Module, decay: float | None, ramped: bool = False) -> AveragedModel | None:
+    """The moving average of the weights and of the statistics of batch normalisation; None when ``decay`` is None.
+
+    Args:
+        ramped: the decay after t steps is (1 + t) / (10 + t) at most, so that a long average forgets the random
+            beginning (the rule of TensorFlow's ``ExponentialMovingAverage``).
+    """
     if decay is None:
         return None
-    return AveragedModel(detector, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    rule = _ramped_average(decay) if ramped else get_ema_multi_avg_fn(decay)
+    return AveragedModel(detector, multi_avg_fn=rule, use_buffers=True)
+
+
+def _ramped_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    @torch.no_grad()
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        share = min(decay, (1 + int(count)) / (10 + int(count)))
+        for own, new in zip(averaged, current):
+            own.lerp_(new, 1 - share)
+
+    return update

@@ -39,16 +39,20 @@ class Schedule:
         for point in self.decay_at:
             within("decay_at", point, 0, 1)
 
-    def rate(self, step: int) -> float:
-        """Learning rate of ``step``, counted from 0."""
-        return self.learning_rate * self._decay(step) * self._warmup(step)
+    def rate(self, step: int, done: float | None = None) -> float:
+        """Learning rate of ``step``, counted from 0.
+
+        Args:
+            done: the share of the training that is done before it, where the steps do not tell.
+        """
+        return self.learning_rate * self._decay(step if done is None else done * self.steps) * self._warmup(step)
 
     def _warmup(self, step: int) -> float:
         if step >= self.warmup_steps:
             return 1.0
         return self.warmup_start + (1 - self.warmup_start) * step / self.warmup_steps
 
-    def _decay(self, step: int) -> float:
+    def _decay(self, step: float) -> float:
         if self.kind == "cosine":
             return 0.5 * (1 + math.cos(math.pi * step / self.steps))
         if self.kind == "step":

@@ -30,8 +30,13 @@ def make_step(
     loss = torch.stack(list(network.loss(network(images), targets).values())).sum()
     optimiser.zero_grad(set_to_none=False)  # the gradients may be views of flat ones
     loss.backward()
+    apply_gradients(optimiser, clip_norm)
+    return loss.detach()
+
+
+def apply_gradients(optimiser: torch.optim.Optimizer, clip_norm: float | None) -> None:
+    """Clip the gradients where that is asked for, and make a step with them."""
     if clip_norm is not None:
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         nn.utils.clip_grad_norm_(weights, clip_norm)
     optimiser.step()
-    return loss.detach()

@@ -62,3 +62,17 @@ def test_the_average_moves_weights_and_statistics() -> None:
 def test_settings_out_of_range(values: dict[str, object], pattern: str) -> None:
     with pytest.raises(ConfigError, match=pattern):
         OptimiserSettings(**values)  # type: ignore[arg-type]
+
+
+def test_a_ramped_average_forgets_its_beginning() -> None:
+    module = torch.nn.Linear(1, 1, bias=False)
+    averages = [build_average(module, 0.999, ramped) for ramped in (True, False)]
+    with torch.no_grad():
+        for value in (100.0, *[1.0] * 200):
+            module.weight.fill_(value)
+            for average in averages:
+                assert average is not None
+                average.update_parameters(module)
+    ramped, plain = (float(average.module.weight.detach()) for average in averages if average is not None)
+    assert ramped == pytest.approx(1.0, abs=0.01)
+    assert plain > 50

@@ -34,6 +34,18 @@ def detection_loss(
     Returns:
         ``class`` and ``box``, scalars whose sum must be minimised.
     """
+    sums, positives = loss_sums(class_logits, box_codes, anchors, targets)
+    normaliser = positives + 1
+    return {"class": sums["class"] / normaliser, "box": BOX_WEIGHT * (sums["box"] / (4 * normaliser))}
+
+
+def loss_sums(
+    class_logits: Tensor, box_codes: Tensor, anchors: Tensor, targets: Sequence[Mapping[str, Tensor]]
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The focal loss ``class`` and the Huber loss ``box`` as sums, neither divided nor weighted; and the positives.
+
+    Args as in :func:`detection_loss`.
+    """
     with torch.no_grad():
         boxes, labels = pad_targets(targets)
         matched = match(boxes, to_corners(anchors))
@@ -41,10 +53,10 @@ def detection_loss(
         image, anchor = positive.nonzero(as_tuple=True)
         owner = matched[image, anchor]
         codes = encode(boxes[image, owner], anchors[anchor])
-        normaliser = positive.sum() + 1
-    classification = focal_loss(class_logits, (image, anchor, labels[image, owner])) / normaliser
-    box = F.huber_loss(box_codes[image, anchor], codes, reduction="sum", delta=HUBER_DELTA) / (4 * normaliser)
-    return {"class": classification, "box": BOX_WEIGHT * box}
+        count = positive.sum()
+    classification = focal_loss(class_logits, (image, anchor, labels[image, owner]))
+    box = F.huber_loss(box_codes[image, anchor], codes, reduction="sum", delta=HUBER_DELTA)
+    return {"class": classification, "box": box}, count
 
 
 def focal_loss(logits: Tensor, positives: tuple[Tensor, ...]) -> Tensor:

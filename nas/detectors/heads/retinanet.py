@@ -17,7 +17,7 @@ from nas.detectors.detector import Backbone, Detector, RawOutputs, in_evaluation
 from nas.detectors.heads.anchors import OCTAVES, anchor_boxes
 from nas.detectors.heads.canvases import lay_out
 from nas.detectors.heads.fixed_shapes import detections_fixed
-from nas.detectors.heads.losses import detection_loss
+from nas.detectors.heads.losses import BOX_WEIGHT, detection_loss, loss_sums
 from nas.detectors.heads.postprocess import postprocess
 from nas.detectors.heads.towers import Tower, convolution_roles, flatten_levels, head_convolution, predict
 from nas.detectors.parts import Part, Role, Weight
@@ -68,6 +68,7 @@ class RetinaNet(Detector):
 
     head_name = "retinanet"
     fixed_names = ("boxes", "scores", "labels", "count")
+    divisor_of_whole = 1
 
     def __init__(self, backbone: Backbone, scaling: Scaling, classes: int) -> None:
         super().__init__(backbone, scaling, classes)
@@ -97,6 +98,13 @@ class RetinaNet(Detector):
             targets: per image ``boxes`` [N, 4] (x1, y1, x2, y2 in pixels) and ``labels`` [N] in 1..K-1; N may be 0.
         """
         return detection_loss(*self.flatten(raw), targets)
+
+    def loss_of_part(
+        self, raw: RawOutputs, targets: Sequence[Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """As in :class:`Network`; the divisor is the number of positive anchors, and 1 for the whole batch."""
+        sums, positives = loss_sums(*self.flatten(raw), targets)
+        return {"class": sums["class"], "box": BOX_WEIGHT / 4 * sums["box"]}, positives
 
     def detect(self, images: Tensor, settings: DetectionSettings | None = None) -> list[dict[str, Tensor]]:
         """Detections in normalised images [B, 3, H, W], best first, computed as in evaluation.
