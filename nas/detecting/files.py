@@ -56,12 +56,12 @@ def find_pictures(images: str, leave_out: Path | None = None) -> tuple[list[Pict
         files = [one for one in files if not _lies_in(one, leave_out)]
     else:
         raise DataError(f"images {shown_name(images)}: there is no such file or folder.")
-    pictures = {one for one in files if one.suffix.lower() in ENDINGS}
+    pictures = [one for one in files if one.suffix.lower() in ENDINGS]
     if not pictures:
         others = f"; of {plural(len(files), 'file')} none ends as pictures do (.jpg, .png, .tif, ...)" if files else ""
         raise DataError(f"images {shown_name(images)}: there is no picture{others}.")
-    named = [PictureFile(one, one.relative_to(root).as_posix()) for one in pictures]
-    return sorted(named, key=lambda one: one.name), len(files) - len(pictures)
+    named = {_name(one, root): one for one in pictures}
+    return [PictureFile(named[name], name) for name in sorted(named)], len(files) - len(pictures)
 
 
 def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
@@ -70,6 +70,12 @@ def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if os.path.realpath(os.path.join(here, name)) != skipped]
         yield from (path for name in files if os.path.isfile(path := Path(here) / name))
+
+
+def _name(path: Path, root: Path) -> str:
+    """The path below a folder; of a file that a pattern with ``..`` found outside of it, the whole path."""
+    below = Path(os.path.relpath(path, root))
+    return below.as_posix() if below.parts[0] != ".." else Path(os.path.abspath(path)).as_posix().lstrip("/")
 
 
 def _lies_in(path: Path, folder: Path | None) -> bool:

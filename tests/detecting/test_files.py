@@ -35,6 +35,13 @@ def test_a_pattern_names_from_its_first_wildcard_on(folder: Path) -> None:
     assert names(folder / "**" / "x.*", folder / "out") == ["a/x.jpg", "b/x.jpg", "x.PNG"]
 
 
+def test_a_name_never_leads_out_of_a_folder(folder: Path) -> None:
+    assert names(folder / "*" / ".." / "x.*") == ["x.PNG"]
+    (outside,) = names(folder / "a" / "d*" / ".." / ".." / "b" / "*.jpg")
+    assert outside.endswith("pictures/b/x.jpg")
+    assert not outside.startswith(("/", ".."))
+
+
 def test_a_file_may_have_any_name(folder: Path) -> None:
     assert names(folder / "notes.txt") == ["notes.txt"]
     assert names(folder / "[odd]" / "z.jpeg") == ["z.jpeg"]
