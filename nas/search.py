@@ -25,6 +25,7 @@ from nas.command_line.runners import Runner, make_runner
 from nas.command_line.search_messages import announce, conclude, say_interrupted, warnings_of_age
 from nas.command_line.search_parts import check_parts, make_reward, recommend_settings, search_settings
 from nas.command_line.search_record import open_store
+from nas.datasets.dropped import NAME
 from nas.disk import replacing
 from nas.engine.loop import MakeProxy
 from nas.engine.older import WITHOUT_CHECKS, current_config
@@ -91,6 +92,8 @@ def search(config: Config) -> None:
         state = Search(controller, store, settings, reward, progress)
         with replacing(folder / "config.yaml") as temporary:
             temporary.write_text(to_yaml(config), encoding="utf-8")
+        if (dropped := proxy.dropped()) is not None:
+            dropped.write(folder)
         run_trials = partial(run_trials, make_prefilter=prefilter_factory(config))
         reason = _run(state, run_trials, proxy_anywhere(config), progress, recommend)
         run = read_run(folder)
@@ -136,7 +139,7 @@ def _run(
 def _forget_beginning(state: Search) -> None:
     """A search that could not begin leaves its folder as it found it, so that the command can be given again."""
     if not state.history.trials and not state.history.checks and len(state.history.sessions) == 1:
-        for name in (RECORD_NAME, "config.yaml"):
+        for name in (RECORD_NAME, "config.yaml", NAME):
             (state.folder / name).unlink(missing_ok=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nas.datasets.dropped import Dropped
 from search_spaces.architecture import Architecture
 
 
@@ -164,6 +165,10 @@ class Proxy(ABC):
     def fingerprint(self) -> str:
         """Identity of what is measured on (the data set's fingerprint); recorded with every session."""
         return ""
+
+    def dropped(self) -> Dropped | None:
+        """What was left out of the data set for its faults; None where nothing was."""
+        return None
 
     def resolved(self) -> dict[str, Any]:
         """What this machine made of settings that were left open, by name; plain values."""

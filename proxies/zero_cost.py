@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, Split
+from nas.datasets.dropped import Dropped
 from nas.detectors import PROXY, Scaling
 from nas.detectors.backbones import FAMILIES
 from nas.detectors.devices import find_device
@@ -89,6 +90,10 @@ class ZeroCostProxy(Proxy):
     def fingerprint(self) -> str:
         """The data set's fingerprint, at this image size."""
         return self.open()[0].fingerprint
+
+    def dropped(self) -> Dropped | None:
+        """What was left out of the data set for its faults; None where nothing was."""
+        return self.open()[0].dropped
 
     def resolved(self) -> dict[str, Any]:
         """The settings that depend on the device, and the device."""

@@ -38,7 +38,7 @@ class Header:
     deep_mode: str
 
 
-def file_status(path: Path) -> os.stat_result | None:
+def file_status(path: str | Path) -> os.stat_result | None:
     """The status of a file that is there; None otherwise, also where the name cannot be a file's.
 
     A name may be too long, hold a NUL, or a surrogate that stands for no byte.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.datasets.dropped import Dropped
 from nas.datasets.masks import Masks, Selection, Size
 from search_spaces.errors import DataError
 
@@ -67,6 +68,11 @@ class DetectionData(ABC):
 
     fingerprint: str
     source: str
+
+    @property
+    def dropped(self) -> Dropped | None:
+        """What was left out for its faults; None where nothing was."""
+        return None
 
     @property
     @abstractmethod

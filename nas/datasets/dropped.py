@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nas.datasets.coco_entries import kinds_and_first
 from nas.datasets.quoting import shown_name
+from nas.disk import replacing
 from nas.words import plural
 from search_spaces.errors import DataError
 
@@ -64,6 +65,17 @@ class Dropped:
                 f"data set {shown_name(source)}: {self.sentence()}. That is more than the share "
                 f"data.max_dropped={most:g}; mend the data set, or give a larger share."
             )
+
+    def write(self, folder: Path) -> Path:
+        """Write the entries as ``dropped.csv`` into a folder.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        path = folder / NAME
+        with replacing(path) as temporary:
+            temporary.write_text(self.csv(), encoding="utf-8")
+        return path
 
     def csv(self) -> str:
         """The entries as a CSV file's text, with a line of column names."""

@@ -152,6 +152,11 @@ class SquareData(DetectionData):
         return len(self.images)
 
     @property
+    def dropped(self) -> Dropped | None:
+        """What was left out for its faults; None where nothing was."""
+        return self.about.dropped
+
+    @property
     def image_size(self) -> int:
         """Side S of the square images in pixels."""
         return int(self.images.shape[-1])

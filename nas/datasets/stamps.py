@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def stamp(folder: Path, what: str, paths: Iterable[str]) -> str:
     """16 hexadecimal digits of ``what``, and of names, sizes and times of change of files below a folder."""
     digest = hashlib.sha256(f"{what} {FINGERPRINT_VERSION} cache {CACHE_VERSION}\n".encode(errors="surrogatepass"))
     for path in paths:
-        status = file_status(folder / path)
+        status = file_status(os.path.join(folder, path))
         about = "missing" if status is None else f"{status.st_size} {status.st_mtime_ns}"
         digest.update(f"{path} {about}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]

@@ -71,7 +71,8 @@ class VocFiles(AnnotatedFiles):
 
     def key(self, image_size: int) -> str:
         """See :class:`AnnotatedFiles`: names, sizes and times of change of all XML files and of the pictures."""
-        pictures = (os.path.relpath(self.folder / path, self._root) for path in self._index.paths)
+        start = os.path.relpath(self.folder, self._root)
+        pictures = (os.path.join(start, path) for path in self._index.paths)
         split = os.path.relpath(self.source, self._root)
         return stamp(self._root, f"voc {image_size} {split} {self._ids}", (*self._xml, *pictures))
 

@@ -92,8 +92,16 @@ class YoloFiles(AnnotatedFiles):
         if not pictures:
             places = " and ".join(map(shown_name, self._places))
             raise DataError(f"data set {shown_name(self.source)}: there is no picture in {places}.")
-        found = {folder: _label_files(self.folder / folder) for folder in {_folder(_expected(one)) for one in pictures}}
-        return tuple(_Pair(picture, _labels_of(picture, found)) for picture in pictures)
+        folders = {
+            folder: _folder(_expected(os.path.join(folder, "x"))) for folder in {_folder(one) for one in pictures}
+        }
+        found = {folder: _label_files(self.folder / folder) for folder in folders.values()}
+        pairs = []
+        for picture in pictures:
+            folder, stem = folders[_folder(picture)], os.path.splitext(os.path.basename(picture))[0]
+            name = found[folder].get(f"{stem}.txt", found[folder].get(f"{stem}.txt".casefold()))
+            pairs.append(_Pair(picture, None if name is None else os.path.join(folder, name)))
+        return tuple(pairs)
 
     @cached_property
     def _strays(self) -> tuple[str, ...]:
@@ -101,7 +109,8 @@ class YoloFiles(AnnotatedFiles):
         if not all(place.is_dir() for place in self._places):
             return ()
         known = {pair.labels for pair in self._pairs}
-        folders = sorted({_folder(_expected(pair.picture)) for pair in self._pairs if _is_exchanged(pair.picture)})
+        folders = {os.path.join(_folder(pair.picture), "x") for pair in self._pairs}
+        folders = {_folder(_expected(one)) for one in folders if _is_exchanged(one)}
         files = {os.path.join(one, name) for one in folders for name in _label_files(self.folder / one).values()}
         return tuple(sorted(path for path in files - known if Path(path).stem.lower() not in _NO_LABELS))
 
@@ -224,16 +233,16 @@ def _listed(name: str, place: Path, root: Path) -> str:
 
 
 def _is_exchanged(picture: str) -> bool:
-    return "images" in Path(picture).parts[:-1]
+    return "images" in picture.split(os.sep)[:-1]
 
 
 def _expected(picture: str) -> str:
     """The label file of a picture: the last folder ``images`` becomes ``labels``, the ending ``.txt``."""
-    parts = list(Path(picture).with_suffix(".txt").parts)
+    parts = f"{os.path.splitext(picture)[0]}.txt".split(os.sep)
     if _is_exchanged(picture):
         last = len(parts) - 2 - parts[-2::-1].index("images")
         parts[last] = "labels"
-    return os.path.join(*parts)
+    return os.sep.join(parts)
 
 
 def _folder(path: str) -> str:
@@ -248,10 +257,3 @@ def _label_files(folder: Path) -> dict[str, str]:
         return {}
     texts = [name for name in names if name.lower().endswith(".txt")]
     return {name.casefold(): name for name in texts} | {name: name for name in texts}
-
-
-def _labels_of(picture: str, found: dict[str, dict[str, str]]) -> str | None:
-    expected = _expected(picture)
-    folder, name = os.path.split(expected)
-    actual = found[folder].get(name, found[folder].get(name.casefold()))
-    return None if actual is None else os.path.join(folder, actual)

@@ -45,29 +45,13 @@ def write_data_page(data: DetectionData, name: str, folder: Path, anchor_size: f
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"folder {folder} cannot be made: {error.strerror}; give another out=.") from None
-    dropped = dropped_of(data)
-    if dropped is not None:
-        write_dropped(dropped, folder / NAME)
+    if data.dropped is not None:
+        data.dropped.write(folder)
     path = folder / PAGE
     with replacing(path) as temporary:
         text = render_data_page(data, find_facts(data), name, anchor_size)
         temporary.write_text(printable(text), encoding="utf-8")
     return path
-
-
-def dropped_of(data: DetectionData) -> Dropped | None:
-    """What was left out of a data set; None where nothing was."""
-    return data.about.dropped if isinstance(data, SquareData) else None
-
-
-def write_dropped(dropped: Dropped, path: Path) -> None:
-    """Write the list of what was dropped as CSV.
-
-    Raises:
-        FileError: it cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(dropped.csv(), encoding="utf-8")
 
 
 def render_data_page(data: DetectionData, facts: Facts, name: str, anchor_size: float) -> str:

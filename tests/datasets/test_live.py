@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nas.datasets.augment import AugmentSettings, read_batch, to_device
+from nas.datasets.cache import NAMES
 from nas.datasets.coco import open_coco
 from nas.datasets.live import BrokenPicture
 from nas.training.order import Pick
@@ -85,6 +86,6 @@ def test_a_picture_that_breaks_later_is_named(settings, tmp_path):
 def test_damaged_annotations_are_named(settings, tmp_path):
     open_coco(settings, 80, tmp_path / "cache", live=True)
     (folder,) = (tmp_path / "cache").glob("*-live")
-    (folder / "files.json").write_text("{}")
+    (folder / NAMES).write_text("{}")
     with pytest.raises(DataError, match="is damaged"):
         open_coco(settings, 80, tmp_path / "cache", live=True)

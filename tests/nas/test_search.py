@@ -24,6 +24,7 @@ from nas.engine.record import TrialState, read_run
 from proxies import images
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError
+from tests.datasets.coco_support import content, write
 
 RESULTS = Path(__file__).parents[2] / "results"
 FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "samples=6"]
@@ -646,3 +647,14 @@ def test_a_search_of_detectors_recommends_one_of_them(run_search, tmp_path, monk
     assert code == 2
     assert "error: recommend: no architecture has 1 k multiply-adds at most; the nearest is " in output
     assert (tmp_path / "found" / "best.json").exists()
+
+
+def test_what_was_dropped_from_the_data_is_in_the_run_folder(run_search, tmp_path):
+    given = content()
+    given["annotations"][0]["category_id"] = 55
+    root = write(tmp_path / "set", given).root
+    data = ["data=folder", f"data.root={root}", "data.faults=drop", "data.max_dropped=0.2", "data.cache_dir=cache"]
+    small = ["proxy=params", "proxy.image_size=32", "samples=1", "references=[]", "finalists.count=0"]
+    code, output = run_search("space=toy", "controller=random", "runner=serial", *data, *small, "run=found")
+    assert code == 0, output
+    assert "unknown category" in (tmp_path / "found" / "dropped.csv").read_text()
