@@ -45,6 +45,8 @@ log = logging.getLogger("nas.search")
 
 def configure(command: str, arguments: Sequence[str]) -> Config:
     """The configuration of the arguments; with ``resume=true`` what they leave out is taken from the record."""
+    if not any(argument.startswith(("resume=", "repair=")) for argument in arguments):
+        return load_config(command, arguments)
     about_the_run = [argument for argument in arguments if argument.startswith(("run=", "resume=", "repair="))]
     run = load_config(command, about_the_run)
     if not run["resume"]:

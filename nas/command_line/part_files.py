@@ -12,6 +12,7 @@ import copy
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -46,16 +47,18 @@ def part_names(part: str) -> list[str]:
     return sorted(path.stem for path in (FOLDER / BORROWED.get(part, part)).glob("*.yaml"))
 
 
+@cache
 def kinds_of(part: str) -> list[str]:
     """The kinds of a part that the shipped files are of; each kind has at least one file."""
     return sorted({shipped(part, name)["kind"] for name in part_names(part)})
 
 
-def default_choices(command: str) -> dict[str, str | None]:
+@cache
+def default_choices(command: str) -> Mapping[str, str | None]:
     """Part -> the shipped choice that a command makes when it is given none (None for null), as its file has them."""
     entries = read_yaml(FOLDER / f"{command}.yaml", f"settings of {command}").get("defaults", [])
     pairs = (pair for entry in entries if isinstance(entry, dict) for pair in entry.items())
-    return {part.rpartition("@")[2]: name for part, name in pairs}
+    return MappingProxyType({part.rpartition("@")[2]: name for part, name in pairs})
 
 
 def defaults_of(part: str, kind: str) -> Settings:
@@ -70,8 +73,12 @@ def defaults_of(part: str, kind: str) -> Settings:
     return copy.deepcopy(shipped(part, first))
 
 
+@cache
 def examples_of(part: str, kind: str) -> Settings:
-    """The defaults of a kind as examples of its settings' types; None where another shipped file has null."""
+    """The defaults of a kind as examples of its settings' types; None where another shipped file has null.
+
+    Not to be changed.
+    """
     examples = defaults_of(part, kind)
     for name in part_names(part):
         if shipped(part, name)["kind"] == kind:

@@ -18,11 +18,11 @@ from nas.statistics import (
     Interval,
     best_half,
     interval,
-    intraclass_correlation,
     kendall,
     spearman,
     top_precision,
 )
+from nas.statistics.ranks import correlation_of_groups, group_spreads
 from nas.studies.audit import REFERENCE
 from nas.studies.rows import Row
 
@@ -198,7 +198,7 @@ def _icc(reading: Reading, bootstrap: Callable[..., Interval]) -> Interval:
     groups = [tuple(seeds.values()) for seeds in reading.values.values()]
     if not any(len(group) > 1 for group in groups):
         return UNKNOWN
-    return bootstrap(lambda drawn: intraclass_correlation([groups[at] for at in drawn]), len(groups))
+    return bootstrap(correlation_of_groups, group_spreads(groups))
 
 
 def _ends(value: Interval) -> list[float | None]:

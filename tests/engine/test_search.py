@@ -317,6 +317,22 @@ def test_a_resumed_search_records_the_metrics_that_an_uninterrupted_one_records(
     assert here[-1].controller_metrics == {"rewards": 6.0}
 
 
+def test_the_end_of_a_session_is_recorded_and_the_search_can_go_on(tmp_path):
+    for samples in (2, 3):
+        search = start(tmp_path, samples=samples)
+        assert not search.trials_are_over
+        run_serial(search, Hashed)
+        assert search.trials_are_over
+        search.end()
+        end(search)
+        assert search.history.as_run() == read_run(tmp_path)
+    first, second = read_run(tmp_path).sessions
+    last = max(trial.finished for trial in search.history.trials if trial.session == 0)
+    assert last <= first.ended <= second.started <= second.ended
+    end(start(tmp_path, samples=4))
+    assert read_run(tmp_path).sessions[2].ended is None
+
+
 def test_a_trial_is_answered_once(tmp_path):
     search = start(tmp_path, Scripted([FIRST, SECOND]), samples=2)
     trial = search.next_trial()

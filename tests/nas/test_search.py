@@ -20,7 +20,9 @@ from PIL import Image
 import search_spaces
 from nas import report, search
 from nas.command_line import run_command
+from nas.engine.ledger import ledger
 from nas.engine.record import TrialState, read_run
+from nas.reporting import write_outputs
 from proxies import images
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError
@@ -32,13 +34,18 @@ FAST = ["space=toy", "controller=random", "proxy=synthetic", "runner=serial", "s
 
 @pytest.fixture
 def run_search(monkeypatch, capsys, tmp_path):
+    """Runs a search, or a report. Drawing takes seconds: it is left out where a test looks at the record alone."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str, command: str = "search") -> tuple[int, str]:
+    def run(*arguments: str, command: str = "search", drawn: bool = False) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        monkeypatch.setattr(search, "write_outputs", write_outputs if drawn else nothing_written)
         code = run_command(command, "", search.search, search.configure) if command == "search" else report_again()
         captured = capsys.readouterr()
         return code, captured.out + captured.err
+
+    def nothing_written(*arguments, ends_now: bool) -> tuple[Path, ...]:
+        return ()
 
     def report_again() -> int:
         return run_command("report", "", report.report)
@@ -51,12 +58,14 @@ def found(run_search, tmp_path, tmp_path_factory):
     """A finished run of ``FAST`` in ``found``; searched once, copied for every test."""
     kept = tmp_path_factory.getbasetemp() / "found-kept"
     if not kept.exists():
-        assert run_search(*FAST, f"run={kept}")[0] == 0
+        assert run_search(*FAST, f"run={kept}", drawn=True)[0] == 0
     return shutil.copytree(kept, tmp_path / "found")
 
 
 def test_a_search_leaves_a_complete_run_folder(run_search, tmp_path):
-    code, output = run_search(*FAST, "run=found")
+    begun = time.time()
+    code, output = run_search(*FAST, "run=found", drawn=True)
+    wall = time.time() - begun
     assert code == 0, output
     names = {path.name for path in (tmp_path / "found").iterdir()}
     assert {"config.yaml", "record.db", "best.json", "best.png", "reward.png", "report.html"} <= names
@@ -68,6 +77,10 @@ def test_a_search_leaves_a_complete_run_folder(run_search, tmp_path):
     assert "-m nas.compile arch=found/best.json" in output
     provenance = run.sessions[0].provenance
     assert {"commit", "versions", "device", "seed", "data_fingerprint"} <= set(provenance)
+    accounted = ledger(run)
+    assert sum(accounted.seconds.values()) == pytest.approx(accounted.wall_seconds)
+    composing = provenance["command_started"] - begun
+    assert accounted.wall_seconds == pytest.approx(wall - composing, rel=0.05, abs=0.1)
 
 
 def test_resume_goes_on_and_the_newest_run_is_the_default(run_search, tmp_path):
@@ -104,7 +117,8 @@ def test_parts_of_one_s_own_are_recorded_in_full(run_search, tmp_path):
     }
     for part, text in files.items():
         (tmp_path / f"my_{part}.yaml").write_text(text)
-    code, output = run_search(*(f"{part}=my_{part}.yaml" for part in files), "samples=4", "proxy.target_seed=2")
+    given = [f"{part}=my_{part}.yaml" for part in files]
+    code, output = run_search(*given, "samples=4", "proxy.target_seed=2", "references=[]", drawn=True)
     assert code == 0, output
     assert "searching space tiny" in output
     assert "with controller my_controller and proxy my_proxy for 4 samples" in output
@@ -131,7 +145,7 @@ def test_a_filtered_search_is_resumed_as_it_was_begun(run_search, tmp_path):
     code, output = run_search(*FAST, *filtering, "run=found")
     assert code == 0, output
     assert "filtered out" in output
-    code, output = run_search("resume=true", "run=found", "samples=9")
+    code, output = run_search("resume=true", "run=found", "samples=9", drawn=True)
     assert code == 0, output
     assert run_search(*FAST, *filtering, "run=whole", "samples=9")[0] == 0
     resumed, whole = read_run(tmp_path / "found"), read_run(tmp_path / "whole")
@@ -256,11 +270,12 @@ def test_a_score_is_called_by_its_name_from_the_record_to_the_last_line(run_sear
         "samples=2",
         "finalists.count=0",
         "run=scored",
+        drawn=True,
     )
     assert code == 0, output
     name = {"synflow": "synflow", "loss_50": "negative loss"}[proxy]
     assert f", {name} " in next(line for line in output.splitlines() if line.startswith("best: trial "))
-    code, output = run_search("resume=true", "run=scored", "samples=3")
+    code, output = run_search("resume=true", "run=scored", "samples=3", drawn=True)
     assert code == 0, output
     trials = read_run(tmp_path / "scored").trials
     assert [(trial.measurement.ap, trial.measurement.score.name) for trial in trials] == [(None, name)] * 3
@@ -320,9 +335,13 @@ def test_the_recorded_runner_s_settings_can_be_changed(run_search, found):
     "name", ["2024_01", "1e5", "true", "caf\u00e9", "with space", "a=b", "it's", "$x", "caf\udce9"]
 )
 def test_a_run_folder_has_the_name_that_was_typed_and_what_is_printed_can_be_pasted(run_search, tmp_path, name):
-    code, output = run_search(*FAST, "samples=1", f"run={name}")
+    pastes = name in ("it's", "caf\udce9")  # all kinds of names are pasted in tests/command_line/test_pasting.py
+    alone = ("samples=1", "references=[]", "finalists.count=0")
+    code, output = run_search(*FAST, *alone, f"run={name}", drawn=pastes)
     assert code == 0, output
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
+    if not pastes:
+        return
     pasted = [line.partition(f"{start}: ")[2] for start in ("follow it with", "next") for line in output.splitlines()]
     for command in filter(None, pasted):
         done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=tmp_path)
@@ -343,7 +362,7 @@ def test_report_remakes_what_was_deleted(run_search, found):
 
 
 def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_path):
-    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0")
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=1.0", "failed_reward=-1.0", drawn=True)
     assert code == 2
     assert "error: no architecture could be evaluated. The most frequent reason (6 of " in output
     assert "report.html" in output
@@ -354,7 +373,7 @@ def test_failures_are_recorded_and_told_the_configured_reward(run_search, tmp_pa
 
 
 def test_a_search_with_one_result_ends_well(run_search):
-    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=0.7", "samples=12")
+    code, output = run_search(*FAST, "run=found", "proxy.fail_rate=0.7", "samples=12", drawn=True)
     assert code == 0, output
 
 
@@ -375,8 +394,7 @@ def test_a_search_that_cannot_begin_can_be_given_again(run_search, tmp_path, mon
 
 
 @pytest.mark.usefixtures("heard_signals")
-@pytest.mark.parametrize("runner", ["serial", "ray"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("runner", "number", "code"), [("serial", signal.SIGHUP, 129), ("ray", signal.SIGTERM, 143)])
 def test_a_signal_ends_a_search_with_the_command_to_go_on(tmp_path, runner, number, code):
     with tempfile.TemporaryDirectory() as short:  # Ray's sockets need a short path
         process = subprocess.Popen(
@@ -404,6 +422,7 @@ def test_a_signal_ends_a_search_with_the_command_to_go_on(tmp_path, runner, numb
         assert output.endswith("-m nas.search run=found resume=true\n")
         assert "interrupted; nothing evaluated is lost" in output
         assert os.listdir(short) == []
+    assert read_run(tmp_path / "found").sessions[0].ended is not None
     assert not list((tmp_path / "found").glob(".ray-*"))
 
 
@@ -541,7 +560,7 @@ def test_a_search_is_compared_with_a_random_one(run_search, tmp_path):
         "whose proxy.noise is 0.0, and here it is 0.1"
         in run_search(*learning, "proxy.noise=0.1", "against=runs/drawn")[1]
     )
-    code, output = run_search(*learning)
+    code, output = run_search(*learning, drawn=True)
     assert code == 0, output
     (line,) = [line for line in output.splitlines() if line.startswith("Better than random? ")]
     assert "the best quarter of its first 12 samples is" in line
@@ -552,6 +571,11 @@ def test_a_search_is_compared_with_a_random_one(run_search, tmp_path):
     assert "the random search drawn" not in (tmp_path / "runs" / "learnt" / "report.html").read_text()
     assert run_search("run=runs/learnt", "against=moved", command="report")[0] == 0
     assert "the random search moved" in (tmp_path / "runs" / "learnt" / "report.html").read_text()
+    (tmp_path / "moved").rename(tmp_path / "gone")
+    assert run_search("run=runs/learnt", "resume=true", "samples=15", "against=gone")[0] == 0
+    shutil.rmtree(tmp_path / "gone")
+    code, output = run_search("run=runs/learnt", "resume=true", "samples=16")
+    assert (code, "warning: the random search that this one was to be compared with" in output) == (0, True), output
     code, output = run_search("run=runs/learnt", "against=runs/learnt", command="report")
     assert (code, output.split(";")[0]) == (2, "error: against is runs/learnt, whose controller is 'ppo'")
 
@@ -577,7 +601,7 @@ ANSWERING = [*FAST, "samples=4", "finalists.count=2", "finalists.winner_seeds=2"
 
 
 def test_the_last_lines_are_the_answer(run_search, tmp_path):
-    code, output = run_search(*ANSWERING, "run=found")
+    code, output = run_search(*ANSWERING, "run=found", drawn=True)
     assert code == 0, output
     lines = output.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("winner of 2 finalists: trial "))
@@ -602,6 +626,27 @@ def test_finalists_may_be_changed_on_resume_and_the_rest_of_their_group_stays(ru
     assert added[0].purpose.value == "finalist"
     assert {check.longer for check in added} == {3.0}
     assert "r50-fpn" not in output
+
+
+def test_resuming_needs_no_file_of_a_reference(run_search, tmp_path):
+    """It is in the record, whether it was measured already or not."""
+    shutil.copy(Path(search_spaces.__file__).parent / "published" / "spinenet-49.json", tmp_path / "mine.json")
+    alone = ("finalists.count=0", "references=[mine.json]", "run=found")
+    assert run_search(*FAST, *alone)[0] == 0
+    (tmp_path / "mine.json").unlink()
+    code, output = run_search("run=found", "resume=true", "samples=7", "finalists.count=1")
+    assert code == 0, output
+    assert {done.check.name for done in read_run(tmp_path / "found").checks} >= {"mine.json"}
+    code, output = run_search("run=found", "resume=true", "references=[yours.json]")
+    assert (code, output.startswith("error: references: ")) == (2, True)
+
+
+def test_a_limit_that_nothing_could_be_counted_for_is_refused_before_anything_is_evaluated(run_search, tmp_path):
+    code, output = run_search(*FAST, "run=found", "recommend.max_multiply_adds=1e9")
+    assert (code, (tmp_path / "found").exists()) == (2, False)
+    assert output.splitlines()[-1] == (
+        "error: recommend.max_multiply_adds is 1e+09; it must be null where the proxy builds no detectors."
+    )
 
 
 def test_the_reward_belongs_to_the_search(run_search, found, tmp_path):
@@ -636,14 +681,14 @@ def test_a_search_of_detectors_recommends_one_of_them(run_search, tmp_path, monk
     small = [argument for argument in TINY if not argument.startswith(("data", "references", "finalists", "recommend"))]
     data = ["data.images=12", f"data.cache_dir={tmp_path}", "proxy.scaling.width=0.125"]
     ending = ["references=[spinenet-49]", "finalists.count=1", "finalists.winner_seeds=1", "finalists.longer=1.5"]
-    code, output = run_search("space=toy", *small, *data, *ending, "samples=2", "run=found")
+    code, output = run_search("space=toy", *small, *data, *ending, "samples=2", "run=found", drawn=True)
     assert code == 0, output
     run = read_run(tmp_path / "found")
     assert {done.measurement.budget.steps for done in run.checks} == {2, 3}
     assert "recommended: " in output
     assert "B multiply-adds" in output
     assert (tmp_path / "found" / "recommended.json").exists()
-    code, output = run_search("run=found", "resume=true", "recommend.max_multiply_adds=1000")
+    code, output = run_search("run=found", "resume=true", "recommend.max_multiply_adds=1000", drawn=True)
     assert code == 2
     assert "error: recommend: no architecture has 1 k multiply-adds at most; the nearest is " in output
     assert (tmp_path / "found" / "best.json").exists()

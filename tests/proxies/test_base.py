@@ -7,23 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import proxies
-import search_spaces
 from proxies.base import Budget, Measurement, Proxy, Score
 from proxies.scores import SCORES
 from tests.datasets.coco_support import content, write
+from tests.proxies.proxies_support import ARCHITECTURE, TINY
 
-ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
-DETECTOR: dict[str, Any] = {
-    "data": {"kind": "synthetic", "images": 8},
-    "image_size": 32,
-    "batch_size": 2,
-    "device": "cpu",
-    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
-}
+DETECTOR: dict[str, Any] = {**TINY, "data": {"kind": "synthetic", "images": 8}, "batch_size": 2}
 SETTINGS: dict[str, dict[str, Any]] = {
     "detection": {"kind": "detection", **DETECTOR, "steps": 1},
     "loss": {"kind": "loss", **DETECTOR, "steps": 2, "window": 2},
@@ -36,6 +28,14 @@ ON_IMAGES = sorted(SETTINGS.keys() - {"synthetic"})
 def built(name: str, cache: Path, **changes: Any) -> Proxy:
     on_images = {"cache_dir": str(cache)} if name in ON_IMAGES else {}
     return proxies.build(**{**SETTINGS[name], **on_images, **changes})
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def measured(request: pytest.FixtureRequest, cache: Path) -> tuple[str, Proxy, Measurement]:
+    """The name of each proxy, itself, prepared, and what it measures of the architecture with seed 1."""
+    proxy = built(request.param, cache)
+    proxy.prepare()
+    return request.param, proxy, proxy.evaluate(ARCHITECTURE, seed=1)
 
 
 def test_every_kind_of_proxy_is_held_to_the_contract() -> None:
@@ -81,45 +81,45 @@ def test_a_measurement_says_what_architectures_are_ranked_by(
     assert (measurement.value_name, measurement.value) == (name, value)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_the_stages_of_a_proxy_end_with_what_it_evaluates(name: str, tmp_path: Path) -> None:
-    proxy = built(name, tmp_path)
-    *_, last = proxy.stages(ARCHITECTURE, 1, rungs=())
-    assert replace(last, seconds={}) == replace(proxy.evaluate(ARCHITECTURE, seed=1), seconds={})
-    assert proxy.training_steps() == last.budget.steps
+def test_the_stages_of_another_of_the_same_settings_end_with_what_one_evaluates(
+    measured: tuple[str, Proxy, Measurement], cache: Path
+) -> None:
+    name, proxy, one = measured
+    again = built(name, cache)
+    *_, last = again.stages(ARCHITECTURE, 1, rungs=())
+    assert replace(last, seconds={}) == replace(one, seconds={})
+    assert again.training_steps() == last.budget.steps
+    assert proxy.fingerprint() == again.fingerprint() != ""
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_two_of_the_same_settings_measure_the_same(name: str, tmp_path: Path) -> None:
-    proxy, again = built(name, tmp_path), built(name, tmp_path)
-    proxy.prepare()
-    one, two = proxy.evaluate(ARCHITECTURE, seed=1), again.evaluate(ARCHITECTURE, seed=1)
+def test_a_measurement_of_every_proxy(measured: tuple[str, Proxy, Measurement]) -> None:
+    *_, one = measured
     assert one.error is None
-    assert one.value == two.value
     assert one.value is not None
     assert math.isfinite(one.value)
     assert (one.ap is None) is (one.score is not None), "a score is not called AP, and an AP is no score"
     assert proxies.reward(one) == one.value
-    assert proxy.fingerprint() == again.fingerprint() != ""
     assert Measurement.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert one.worker == "", "a proxy says nothing of the worker"
+
+
+def test_what_a_proxy_says_of_its_measurements_beforehand(measured: tuple[str, Proxy, Measurement]) -> None:
+    _, proxy, one = measured
+    assert proxy.score_name() == (None if one.score is None else one.score.name)
+    assert proxy.has_detectors() is (one.multiply_adds > 0)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_proxy_says_nothing_of_the_worker(name: str, tmp_path: Path) -> None:
-    assert built(name, tmp_path).evaluate(ARCHITECTURE, seed=1).worker == ""
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_what_it_made_of_open_settings_can_be_given_back(name: str, tmp_path: Path) -> None:
-    resolved = built(name, tmp_path).resolved()
+def test_what_it_made_of_open_settings_can_be_given_back(name: str, cache: Path) -> None:
+    resolved = built(name, cache).resolved()
     assert pickle.loads(pickle.dumps(resolved)) == json.loads(json.dumps(resolved)) == resolved
     again = proxies.build(**{**SETTINGS[name], **resolved})
     assert again.resolved() == resolved
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_longer_training_is_the_same_proxy(name: str, tmp_path: Path) -> None:
-    proxy = built(name, tmp_path)
+def test_longer_training_is_the_same_proxy(name: str, cache: Path) -> None:
+    proxy = built(name, cache)
     assert type(proxy.longer(2.0)) is type(proxy)
     assert proxy.longer(2.0).fingerprint() == proxy.fingerprint()
     proxy.check(ARCHITECTURE)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -22,28 +21,13 @@ from proxies import detection, outcome
 from proxies.base import Measurement
 from proxies.detection import DetectionProxy
 from search_spaces.errors import ConfigError, DataError
-
-ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
-TINY: dict[str, Any] = {
-    "data": {"kind": "synthetic", "images": 16},
-    "image_size": 32,
-    "batch_size": 4,
-    "steps": 3,
-    "learning_rate": 0.01,
-    "device": "cpu",
-    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
-}
+from tests.proxies.proxies_support import ARCHITECTURE, TINY, tiny
 
 
 def tiny_proxy(cache: Path, **changes: Any) -> DetectionProxy:
-    proxy = proxies.build("detection", **{**TINY, "cache_dir": str(cache), **changes})
+    proxy = tiny("detection", cache, **{"steps": 3, "learning_rate": 0.01, **changes})
     assert isinstance(proxy, DetectionProxy)
     return proxy
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 def test_measurement_is_complete_and_the_same_for_a_seed(cache: Path) -> None:

@@ -3,38 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import proxies
-import search_spaces
 from nas.training.loop import TrainingResult
 from proxies import detection
 from proxies.base import Measurement
 from proxies.loss import NAME, LossProxy
 from search_spaces.errors import ConfigError
-
-ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
-TINY: dict[str, Any] = {
-    "data": {"kind": "synthetic", "images": 16},
-    "image_size": 32,
-    "batch_size": 4,
-    "learning_rate": 0.01,
-    "warmup_steps": 2,
-    "device": "cpu",
-    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
-}
+from tests.proxies.proxies_support import ARCHITECTURE, tiny
 
 
 def tiny_proxy(cache: Path, **changes: Any) -> LossProxy:
-    proxy = proxies.build("loss", **{**TINY, "cache_dir": str(cache), **changes})
+    proxy = tiny("loss", cache, **{"learning_rate": 0.01, "warmup_steps": 2, **changes})
     assert isinstance(proxy, LossProxy)
     return proxy
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 def given_losses(monkeypatch: pytest.MonkeyPatch, *losses: float, diverged: bool = False) -> None:

@@ -1,18 +1,15 @@
 """What is known of an evaluation, also where an error ended it."""
 
-import numpy as np
 import pytest
 import torch
 
 import nas
-import search_spaces
 from nas.detectors import PROXY
 from proxies import outcome as module
 from proxies.base import Budget, Measurement, Score
 from proxies.outcome import Outcome
+from tests.proxies.proxies_support import ARCHITECTURE
 from tests.proxies.test_detection import Clock
-
-ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
 
 
 def outcome() -> Outcome:

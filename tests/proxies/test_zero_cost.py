@@ -3,37 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 import nas
 import proxies
-import search_spaces
 from proxies.base import Score
 from proxies.scores import SCORES, ScoreMethod
 from proxies.zero_cost import ZeroCostProxy, ZeroCostSettings
 from search_spaces.errors import ConfigError, DataError
-
-ARCHITECTURE = search_spaces.build("toy").sample(np.random.default_rng(0))
-TINY: dict[str, Any] = {
-    "data": {"kind": "synthetic", "images": 16},
-    "image_size": 32,
-    "batch_size": 4,
-    "device": "cpu",
-    "scaling": {"width": 0.125, "endpoints": 8, "head_channels": 8, "head_depth": 1},
-}
+from tests.proxies.proxies_support import ARCHITECTURE, tiny
 
 
 def tiny_proxy(cache: Path, score: str = "synflow", **changes: Any) -> ZeroCostProxy:
-    proxy = proxies.build("zero_cost", **{**TINY, "score": score, "cache_dir": str(cache), **changes})
+    proxy = tiny("zero_cost", cache, **{"score": score, **changes})
     assert isinstance(proxy, ZeroCostProxy)
     return proxy
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.mark.parametrize("score", SCORES)

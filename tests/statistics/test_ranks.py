@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from nas.statistics import best_half, intraclass_correlation, kendall, spearman, top_precision
 
@@ -28,6 +29,14 @@ def test_known_values():
     assert kendall(first, second) == pytest.approx(4 / 6)  # one of six pairs is turned round
     assert spearman(first, second) == pytest.approx(0.8)
     assert math.isnan(kendall([1], [1]))
+
+
+@given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=2, max_size=12))
+def test_ties_are_counted_as_scipy_counts_them(pairs):
+    first, second = zip(*pairs)
+    if len(set(first)) > 1 and len(set(second)) > 1:
+        assert kendall(first, second) == pytest.approx(stats.kendalltau(first, second).statistic, abs=1e-12)
+        assert spearman(first, second) == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
 
 
 def test_precision_at_the_top():

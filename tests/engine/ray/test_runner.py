@@ -21,7 +21,7 @@ from nas.engine import TrialState, read_run, run_serial
 from nas.engine.check import Purpose, Reference, check_seed
 from nas.engine.ledger import ledger
 from nas.engine.ray import RaySettings, run_ray
-from nas.engine.ray.runner import _sentence, _storage
+from nas.engine.ray.runner import _fidelities, _sentence, _storage
 from nas.engine.settings import FinalistSettings
 from nas.engine.trial import trial_seed
 from search_spaces.errors import ConfigError, RecordError, SearchError
@@ -73,40 +73,27 @@ def run(folder, make_proxy=Hashed, settings=CPU, **search_settings):
 
 
 def test_two_workers_evaluate_every_sample_once_and_are_reused(tmp_path, capfd):
+    """And the ledger accounts for the time of both."""
     log = tmp_path / "log"
     folder = tmp_path / "run"
-    search = run(folder, partial(Hashed, log=str(log), delay=0.01), HALF_A_GPU, samples=30)
-    trials = read_run(folder).trials
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    assert len(complete) == 30
+    begun = time.time()
+    search = run(folder, partial(Hashed, log=str(log), delay=0.2), HALF_A_GPU, samples=20)
+    wall = time.time() - begun
+    found = read_run(folder)
+    complete = [trial for trial in found.trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) == 20
     assert sorted(map(int, log.read_text().split())) == sorted(trial.seed for trial in complete)
     assert len({trial.measurement.worker for trial in complete}) == 2
     assert all(trial.started <= trial.finished for trial in complete)
-    assert search.stop_reason == "all 30 samples were evaluated."
+    assert search.stop_reason == "all 20 samples were evaluated."
     assert sorted(os.listdir(folder)) == [".lock", "record.db"]
     assert capfd.readouterr() == ("", "")
-
-
-def test_the_ledger_accounts_for_the_time_of_both_workers(tmp_path):
-    begun = time.time()
-    run(tmp_path, partial(Hashed, delay=0.5), samples=9)
-    wall = time.time() - begun
-    found = ledger(read_run(tmp_path))
-    assert found.wall_seconds == pytest.approx(wall, rel=0.05, abs=1.0)
-    assert found.worker_seconds == pytest.approx(2 * found.wall_seconds)
-    assert sum(found.seconds.values()) == pytest.approx(found.worker_seconds)
-    assert found.seconds["training"] == pytest.approx(9 * 0.5)
-    assert found.beyond == 0.0
-
-
-def test_one_worker_proposes_what_the_serial_runner_proposes(tmp_path):
-    serial = start(tmp_path / "serial", samples=8)
-    run_serial(serial, Hashed)
-    run(tmp_path / "run", samples=8, settings=RaySettings(workers=1, gpus_per_trial=0))
-    there, here = serial.history.trials, read_run(tmp_path / "run").trials
-    assert [(trial.decisions, trial.reward, trial.seed) for trial in here] == [
-        (trial.decisions, trial.reward, trial.seed) for trial in there
-    ]
+    accounted = ledger(found)
+    assert accounted.wall_seconds == pytest.approx(wall, rel=0.05, abs=1.0)
+    assert accounted.worker_seconds == pytest.approx(2 * accounted.wall_seconds)
+    assert sum(accounted.seconds.values()) == pytest.approx(accounted.worker_seconds)
+    assert accounted.seconds["training"] == pytest.approx(20 * 0.2)
+    assert accounted.beyond == 0.0
 
 
 def test_failures_are_recorded_and_the_search_goes_on(tmp_path, capfd):
@@ -180,10 +167,10 @@ def test_asha_stops_trials_that_are_worse_at_the_same_step(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("first", [1, 5])
-def test_asha_goes_on_with_the_rungs_of_the_record(tmp_path, first):
+def test_asha_goes_on_with_the_rungs_of_the_record(tmp_path):
     """Tune knows nothing of an earlier session, which was cut off in a trial: the second one stops what an
     uninterrupted one stops."""
+    first = 5
     for samples in (first, 12):
         search = start(tmp_path, Scripted(distinct(12)), samples=samples)
         run_ray(search, Staged, ASHA)
@@ -209,17 +196,23 @@ def test_asha_with_two_workers_and_trials_that_fail(tmp_path):
     assert TrialState.RUNNING not in states_of(trials)
 
 
-def test_asha_stops_no_check(tmp_path):
+def test_asha_beside_a_filter_stops_no_check(tmp_path):
     poor = min((SPACE.decode(decisions) for decisions in distinct(12)), key=hashed_ap)
     search = start(
         tmp_path,
-        samples=6,
+        samples=8,
         references=(Reference("poor", poor),),
         finalists=FinalistSettings(count=1, winner_seeds=1),
+        prefilter="cheap",
+        keep=0.5,
     )
-    run_ray(search, Staged, ASHA)
+    scores = tuple(np.random.default_rng(3).normal(size=60).tolist())
+    run_ray(search, Staged, replace(ASHA, workers=2), partial(scored, *scores))
     end(search)
     run = read_run(tmp_path)
+    states = states_of(run.trials)
+    assert {TrialState.COMPLETE, TrialState.STOPPED, TrialState.FILTERED} <= set(states)
+    assert states.count(TrialState.COMPLETE) + states.count(TrialState.STOPPED) == 8
     assert len(run.checks) == 4
     assert all(done.measurement.budget.steps == 9 and not done.measurement.rungs for done in run.checks)
     best = max((trial for trial in run.trials if trial.state is TrialState.COMPLETE), key=lambda trial: trial.reward)
@@ -228,15 +221,15 @@ def test_asha_stops_no_check(tmp_path):
 
 def test_asha_without_a_training_says_that_it_stops_nothing(tmp_path, capfd):
     search = start(tmp_path, Scripted(distinct(2)), samples=2)
-    run_ray(search, Hashed, ASHA)
+    assert _fidelities(search, Hashed, ASHA) == ((), None)
+    assert _fidelities(search, Staged, CPU) == ((), None)
     end(search)
-    assert states_of(search.history.trials) == [TrialState.COMPLETE] * 2
     assert capfd.readouterr().err == (
         "warning: runner.asha=true stops nothing: no rung lies before the end of 0 optimiser steps.\n"
     )
 
 
-def test_one_worker_filters_what_the_serial_runner_filters(tmp_path):
+def test_one_worker_proposes_filters_and_rewards_as_the_serial_runner_does(tmp_path):
     scores = tuple(np.random.default_rng(2).normal(size=40).tolist())
     filtering = {"samples": 5, "prefilter": "cheap", "keep": 0.4}
     log = tmp_path / "log"
@@ -246,22 +239,12 @@ def test_one_worker_filters_what_the_serial_runner_filters(tmp_path):
     run_ray(search, partial(Hashed, log=str(log)), replace(CPU, workers=1), partial(scored, *scores))
     end(search)
     there, here = serial.history.trials, read_run(tmp_path / "run").trials
-    assert [(trial.decisions, trial.state, trial.error) for trial in here] == [
-        (trial.decisions, trial.state, trial.error) for trial in there
+    assert [(trial.decisions, trial.state, trial.error, trial.reward, trial.seed) for trial in here] == [
+        (trial.decisions, trial.state, trial.error, trial.reward, trial.seed) for trial in there
     ]
     assert TrialState.FILTERED in states_of(here)
     trained = [trial.seed for trial in here if trial.state is TrialState.COMPLETE]
     assert list(map(int, log.read_text().split())) == trained
-
-
-def test_a_filter_and_asha_together(tmp_path):
-    search = start(tmp_path, samples=8, prefilter="cheap", keep=0.5)
-    scores = tuple(np.random.default_rng(3).normal(size=60).tolist())
-    run_ray(search, Staged, replace(ASHA, workers=2), partial(scored, *scores))
-    end(search)
-    states = states_of(read_run(tmp_path).trials)
-    assert {TrialState.COMPLETE, TrialState.STOPPED, TrialState.FILTERED} <= set(states)
-    assert states.count(TrialState.COMPLETE) + states.count(TrialState.STOPPED) == 8
 
 
 @pytest.mark.parametrize("settings", [RaySettings(cpus_per_trial=64), RaySettings(gpus_per_trial=3)])
@@ -414,17 +397,20 @@ def complete_count(folder: Path) -> int:
 
 
 def test_checks_run_beside_trials_and_at_the_end(tmp_path):
-    """The same checks with the same results as the serial runner's; one worker's death costs its check one attempt."""
+    """A worker that dies costs its check one attempt; the checks and their results are the serial runner's."""
     references = tuple(Reference(name, search_spaces.load(name)) for name in ("spinenet-49", "r50-fpn"))
     finalists = FinalistSettings(count=2, longer=2.0, winner_seeds=2)
     settings = {"samples": 4, "references": references, "finalists": finalists, "retries": 1}
-    crash, lost = check_seed(0, Purpose.FINALIST, 0), check_seed(0, Purpose.REFERENCE, 0)
-    search = run(tmp_path / "run", partial(Hashed, error=(crash,), crash=(lost,)), **settings)
+    lost = check_seed(0, Purpose.REFERENCE, 0)
+    search = run(tmp_path / "run", partial(Hashed, crash=(lost,)), controller=Scripted(distinct(4)), **settings)
     assert search.stop_reason == "all 4 samples were evaluated."
     checks = read_run(tmp_path / "run").checks
-    assert [done.check.attempt for done in checks if done.error] == [2] * 4, "references and finalists"
-    assert {done.check.purpose for done in checks if done.error is None} == {Purpose.FINAL}
-    search = run(tmp_path / "whole", **settings)
-    results = {done.check.key: done.value for done in search.history.checks}
+    assert [(done.check.purpose, done.check.attempt) for done in checks if done.error] == [(Purpose.REFERENCE, 2)] * 2
+    serial = start(tmp_path / "serial", Scripted(distinct(4)), **settings)
+    run_serial(serial, Hashed)
+    end(serial)
+    results, wanted = (
+        {done.check.key: done.value for done in made if done.error is None} for made in (checks, serial.history.checks)
+    )
+    assert results == {key: value for key, value in wanted.items() if key[0] != "reference"}
     assert [key[0] for key in results].count("final") == 6
-    assert all(ap == pytest.approx(int(key[1], 16) / 16**16) for key, ap in results.items())
