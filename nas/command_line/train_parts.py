@@ -86,9 +86,7 @@ def training_data(config: Config, protocol: Protocol) -> TrainingData:
         what = f"{plural(len(split.reserved), 'picture')} reserved from the training split {train.source}"
         return TrainingData(train, split.train, train, split.reserved, what, decoded)
     if config["reserve"] is not None:
-        raise ConfigError(
-            f"reserve is {config['reserve']} and the data set has a val split, {val.source}; leave it out."
-        )
+        raise ConfigError(f"reserve is {config['reserve']} and there is a val split, {val.source}; leave it out.")
     if val.class_names != train.class_names:
         raise DataError(
             f"the classes of {val.source} are not those of {train.source}: {_some(val.class_names)} there and "
