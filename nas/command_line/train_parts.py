@@ -18,6 +18,7 @@ from nas.datasets.registry import LIVE, open_data
 from nas.detectors import Network, build_detector
 from nas.detectors.build import default_scaling, load_published
 from nas.detectors.sizes import check_image_size
+from nas.evaluation import evaluate
 from nas.machine.processors import usable_processors
 from nas.training.accumulate import PRECISIONS
 from nas.training.memory import fitting_part
@@ -167,7 +168,9 @@ def make_source(config: Config, protocol: Protocol, data: TrainingData, network:
 
 def make_validation(protocol: Protocol, data: TrainingData) -> Validation:
     """What measures."""
-    return Validation(data.val, data.val_indices, data.measured_on, protocol.eval_batch_size, protocol.detection)
+    return Validation(
+        evaluate, data.val, data.val_indices, data.measured_on, protocol.eval_batch_size, protocol.detection
+    )
 
 
 def make_shares(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
@@ -48,6 +49,8 @@ from nas.words import warn
 from search_spaces.architecture import Architecture
 from search_spaces.errors import FileError
 from search_spaces.settings import at_least, build_settings, integer, positive
+
+SECONDS_BETWEEN_REPORTS = 60.0
 
 
 def train_one(config: Config, folder: Path, resume: bool = False, architecture: Architecture | None = None) -> Progress:
@@ -145,7 +148,7 @@ def run(training: Training, resume: bool) -> Progress:
     begin_folder(training)
     images, batch = len(training.source.indices), training.protocol.batch
     log, lines = MetricsLog(training.folder, batch, images, from_step), Lines(batch, images, training.setup.hours)
-    watch = AnnotationWatch(training.data)
+    watch, next_report = AnnotationWatch(training.data), 0.0
 
     def look(network: Network) -> None:
         or_warn(partial(draw_found, training, network, trainer.progress.step))
@@ -157,7 +160,9 @@ def run(training: Training, resume: bool) -> Progress:
                 lines.take(event)
                 if isinstance(event, Validated):
                     watch.look()
-                    or_warn(partial(report_on, training, log, event.progress))
+                    if time.monotonic() >= next_report:
+                        or_warn(partial(report_on, training, log, event.progress))
+                        next_report = time.monotonic() + SECONDS_BETWEEN_REPORTS
     except KeyboardInterrupt:
         print(say_interrupted(training.folder), file=sys.stderr)
         raise

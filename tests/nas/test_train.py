@@ -121,7 +121,7 @@ def test_real_pictures_with_a_val_split_and_weights_of_other_classes(run, traine
         tmp_path / "set" / "annotations" / "instances_train2017.json",
         tmp_path / "set" / "annotations" / "instances_val2017.json",
     )
-    own = ["data=coco", "data.root=set", *PROTOCOL, "protocol.most_steps=2"]
+    own = ["data=coco", "data.root=set", *PROTOCOL, "protocol.validations=1", "protocol.most_steps=2"]
     code, output, error = run(*own, "weights=trained/best.safetensors", "run=second")
     assert code == 0, error
     assert "measured on 4 pictures of the val split set/annotations/instances_val2017.json" in output
@@ -141,7 +141,16 @@ def test_the_best_of_a_search_are_trained_and_compared(run, tmp_path, monkeypatc
         monkeypatch, capsys, "search", search.search, *searched, "run=found", configure=search.configure
     )
     assert code == 0, error
-    settings = [*DETECTOR, *PROTOCOL, "protocol.most_steps=2", "run=found", "out=here", "top=2", "seeds=2"]
+    settings = [
+        *DETECTOR,
+        *PROTOCOL,
+        "protocol.most_steps=2",
+        "protocol.validations=1",
+        "run=found",
+        "out=here",
+        "top=2",
+        "seeds=2",
+    ]
     code, output, error = run(*settings)
     assert code == 0, error
     assert re.search(r"of the search in found: trial \d, trial \d, 2 seeds each", output)

@@ -3,6 +3,7 @@
 import torch
 
 from nas.datasets.augment import normalise
+from nas.evaluation import evaluate
 from nas.reporting import training_pictures
 from nas.reporting.training_pictures import draw_batches, draw_predictions, fixed_pictures
 from nas.training.validation import Validation
@@ -28,5 +29,5 @@ def test_batches_and_predictions_are_drawn(tmp_path):
     assert draw_batches([batch], data.class_names, tmp_path / "fed.jpg").is_file()
     detector = tiny_detector()
     torch.nn.init.constant_(detector.head.class_predictor.bias, -10.0)
-    assert draw_predictions(detector, Validation(data, [0], "one"), tmp_path / "found.jpg").is_file()
+    assert draw_predictions(detector, Validation(evaluate, data, [0], "one"), tmp_path / "found.jpg").is_file()
     assert detector.training
