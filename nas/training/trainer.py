@@ -100,6 +100,11 @@ class Trainer:
             state = read_state(self._folder, self._setup.device)
             restore_tensors(state.tensors, weights, self._optimiser, self._average)
             self.progress = state.progress
+            longer = (
+                self._setup.hours is None and self.progress.plan.steps < self._most_steps
+            )  # there was a limit before
+            if longer and not self.progress.over:
+                self._go_on(plan=self.progress.plan.ending_at(self._most_steps, self.progress.step))
         self._statistics = weights.statistics.clone()
         self._saved, self._saved_at = self.progress if self._resume else None, time.monotonic()
         self._begun = time.monotonic() - self.progress.seconds
@@ -179,7 +184,10 @@ class Trainer:
         without_gain = 0 if is_best else now.without_gain + 1
         over = ""
         if now.step >= now.plan.steps:
-            over = f"all {now.plan.steps:,} steps are made"
+            hours = self._setup.hours if now.plan.steps < self._most_steps else None
+            over = f"all {now.plan.steps:,} steps are made" + (
+                "" if hours is None else f", as many as {hours:g} hours allow"
+            )
         elif patience is not None and without_gain >= patience:
             over = f"the last {patience} validations brought no gain"
         best = {"best": score, "best_step": now.step} if is_best else {}
