@@ -17,6 +17,7 @@ from nas.datasets.registry import LIVE, annotated_settings, open_data
 from nas.detectors import Network, build_detector
 from nas.detectors.build import default_scaling, load_published
 from nas.detectors.sizes import check_image_size
+from nas.evaluation import evaluate
 from nas.machine.processors import usable_processors
 from nas.training.accumulate import PRECISIONS
 from nas.training.memory import fitting_part
@@ -85,9 +86,7 @@ def training_data(config: Config, protocol: Protocol) -> TrainingData:
         what = f"{plural(len(split.reserved), 'picture')} reserved from the training split {train.source}"
         return TrainingData(train, split.train, train, split.reserved, what, decoded)
     if config["reserve"] is not None:
-        raise ConfigError(
-            f"reserve is {config['reserve']} and the data set has a val split, {val.source}; leave it out."
-        )
+        raise ConfigError(f"reserve is {config['reserve']} and there is a val split, {val.source}; leave it out.")
     if val.class_names != train.class_names:
         raise DataError(
             f"the classes of {val.source} are not those of {train.source}: {_some(val.class_names)} there and "
@@ -162,7 +161,9 @@ def make_source(config: Config, protocol: Protocol, data: TrainingData, network:
 
 def make_validation(protocol: Protocol, data: TrainingData) -> Validation:
     """What measures."""
-    return Validation(data.val, data.val_indices, data.measured_on, protocol.eval_batch_size, protocol.detection)
+    return Validation(
+        evaluate, data.val, data.val_indices, data.measured_on, protocol.eval_batch_size, protocol.detection
+    )
 
 
 def make_shares(

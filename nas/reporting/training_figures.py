@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nas.reporting.canvas import BEST, SAMPLE, SIZE, new_figure, save, say_empty, style
 from nas.training.log import LOSS, Row
@@ -36,7 +37,8 @@ def draw_training(rows: Sequence[Row], path: str | Path, theme: Theme = LIGHT) -
         if not drawn:
             say_empty(axes, theme, "nothing yet")
         elif len(drawn) > 1:
-            axes.legend(fontsize=9, labelcolor=theme.ink, frameon=False, ncols=len(drawn), loc="upper right")
+            place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": len(drawn)}
+            axes.legend(fontsize=9, labelcolor=theme.ink, frameon=False, **place)
     axes.set_xlabel("step", color=theme.quiet, fontsize=10, loc="right")
     save(figure, path, theme)
 

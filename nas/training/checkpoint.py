@@ -38,6 +38,7 @@ class Progress:
         step: optimiser steps that are made.
         plan: how long it is.
         seconds: what it took so far, in all sessions.
+        validating: how many of them went into validations.
         decided_at: the seconds at which the plan was decided last; 0 for never.
         best: the best score of a validation; None before there is one.
         best_step: the step after which it was reached.
@@ -49,6 +50,7 @@ class Progress:
     step: int
     plan: Plan
     seconds: float = 0.0
+    validating: float = 0.0
     decided_at: float = 0.0
     best: float | None = None
     best_step: int = 0

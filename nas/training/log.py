@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nas.disk import replacing
-from nas.evaluation import METRICS
 from nas.training.setup import Stepped, Validated
 from search_spaces.errors import FileError
 
 NAME = "metrics.csv"
 FACTS = ("step", "epoch", "seconds", "learning_rate", "images_per_second", "loss")
-LOSS, MASK = "loss_", "mask_"
+LOSS = "loss_"
 ROWS = 1000
 """About so many rows for the steps of a training."""
 
@@ -96,9 +95,9 @@ def read_log(folder: Path) -> list[Row]:
 
 
 def _as_csv(rows: Sequence[Mapping[str, float]]) -> str:
-    present = {name for row in rows for name in row}
+    present = dict.fromkeys(name for row in rows for name in row if name not in FACTS)
     terms = sorted(name for name in present if name.startswith(LOSS))
-    measured = [name for prefix in ("", MASK) for metric in METRICS if (name := f"{prefix}{metric}") in present]
+    measured = [name for name in present if name not in terms]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*FACTS, *terms, *measured], lineterminator="\n")
     writer.writeheader()

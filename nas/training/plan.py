@@ -8,6 +8,8 @@ FIRST_STEPS = 5
 """So many steps are made before their rate is believed."""
 FIRST_SHARE, BETWEEN = 0.02, 0.05
 """Shares of the time after which the length is decided first, and again."""
+MARGIN = 0.01
+"""Share of the time that is left over, for what is written at the end."""
 TOLERANCE = 0.03
 """A length that differs by less is left as it is."""
 
@@ -59,15 +61,16 @@ class TimeLimit:
         wait = BETWEEN if decided_at else FIRST_SHARE
         return step >= FIRST_STEPS and step < plan.steps and elapsed >= decided_at + wait * self.seconds
 
-    def decide(self, plan: Plan, step: int, elapsed: float, at_the_end: float) -> Plan:
+    def decide(self, plan: Plan, step: int, elapsed: float, validating: float, validations: float) -> Plan:
         """The plan that ends in time.
 
         Args:
-            step, elapsed: what was done so far, and the seconds that it took with all validations.
-            at_the_end: seconds that are needed after the last step.
+            step, elapsed: what was done so far, and the seconds that it took in all.
+            validating: how many of them went into validations.
+            validations: seconds that those will take which are still to come.
         """
-        left = max(0.0, self.seconds - elapsed - at_the_end)
-        steps = min(self.most_steps, step + int(left * step / elapsed))
+        left = max(0.0, self.seconds * (1 - MARGIN) - elapsed - validations)
+        steps = min(self.most_steps, step + int(left * step / max(elapsed - validating, 1e-9)))
         if abs(steps - plan.steps) <= TOLERANCE * (plan.steps - step):
             return plan
         return plan.ending_at(steps, step)

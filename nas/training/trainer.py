@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Trainer:
         self._most_steps = protocol.steps(len(source.indices))
         self._trained_on = TrainedOn(source.data.class_names, source.data.image_size)
         self._ranks = source.shares.ranks
-        self._at_the_end = 0.0  # seconds that the last validation takes
+        self._last_validation = 0.0  # seconds that it took
         self.progress = Progress(0, Plan(self._most_steps))
 
     def run(self, look: Callable[[Network], None] | None = None) -> Generator[Event, None, None]:
@@ -99,6 +100,11 @@ class Trainer:
             state = read_state(self._folder, self._setup.device)
             restore_tensors(state.tensors, weights, self._optimiser, self._average)
             self.progress = state.progress
+            longer = (
+                self._setup.hours is None and self.progress.plan.steps < self._most_steps
+            )  # there was a limit before
+            if longer and not self.progress.over:
+                self._go_on(plan=self.progress.plan.ending_at(self._most_steps, self.progress.step))
         self._statistics = weights.statistics.clone()
         self._saved, self._saved_at = self.progress if self._resume else None, time.monotonic()
         self._begun = time.monotonic() - self.progress.seconds
@@ -144,8 +150,9 @@ class Trainer:
         limit = TimeLimit(self._setup.hours * HOUR, self._most_steps)
         elapsed = self._ranks.agree(now.seconds)
         if limit.is_due(now.plan, now.step, elapsed, now.decided_at):
-            at_the_end = self._ranks.agree(self._at_the_end)
-            self._go_on(plan=limit.decide(now.plan, now.step, elapsed, at_the_end), decided_at=elapsed)
+            left = ceil((1 - now.plan.done(now.step)) * self._protocol.validations) * self._last_validation
+            validating, left = self._ranks.agree(now.validating), self._ranks.agree(left)
+            self._go_on(plan=limit.decide(now.plan, now.step, elapsed, validating, left), decided_at=elapsed)
 
     def _validates(self, step: int, done_before: float) -> bool:
         """Whether a validation follows a step."""
@@ -167,9 +174,9 @@ class Trainer:
             with undisturbed():
                 for name in ([BEST, LAST] if is_best else [LAST]) if self._ranks.is_first else ():
                     self._keep(name)
-                self._at_the_end = time.monotonic() - started
+                self._last_validation = time.monotonic() - started
                 self._go_on(**self._after_validation(score, is_best), seconds=self._elapsed(), due=False)
-        return Validated(self.progress, metrics, self._at_the_end, is_best)
+        return Validated(self.progress, metrics, self._last_validation, is_best)
 
     def _after_validation(self, score: float, is_best: bool) -> dict[str, Any]:
         """What changes in the progress."""
@@ -177,11 +184,15 @@ class Trainer:
         without_gain = 0 if is_best else now.without_gain + 1
         over = ""
         if now.step >= now.plan.steps:
-            over = f"all {now.plan.steps:,} steps are made"
+            hours = self._setup.hours if now.plan.steps < self._most_steps else None
+            over = f"all {now.plan.steps:,} steps are made" + (
+                "" if hours is None else f", as many as {hours:g} hours allow"
+            )
         elif patience is not None and without_gain >= patience:
             over = f"the last {patience} validations brought no gain"
         best = {"best": score, "best_step": now.step} if is_best else {}
-        return {**best, "without_gain": without_gain, "over": over}
+        validating = now.validating + self._last_validation
+        return {**best, "without_gain": without_gain, "over": over, "validating": validating}
 
     def _estimate_statistics(self) -> None:
         protocol, source = self._protocol, self._source

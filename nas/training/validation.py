@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,6 @@ from nas.datasets.colour import MEAN_COLOUR
 from nas.datasets.dataset import DetectionData
 from nas.datasets.live import BrokenPicture
 from nas.detectors import DetectionSettings, Network
-from nas.evaluation import evaluate
 from nas.training.flat import FlatWeights
 from nas.words import said_when_slow
 
@@ -31,6 +30,7 @@ class Validation:
     """Measures a detector on some images of a data set.
 
     Attributes:
+        evaluate: gives COCO's numbers of a network on images of a data set, :func:`nas.evaluation.evaluate`.
         data, indices: the images.
         what: what they are, in words.
         batch_size: images at once.
@@ -38,6 +38,7 @@ class Validation:
         broken: images that could not be read; they are measured as if there was nothing to see.
     """
 
+    evaluate: Callable[..., dict[str, float]]
     data: DetectionData
     indices: Sequence[int]
     what: str
@@ -48,7 +49,7 @@ class Validation:
     def measure(self, network: Network) -> dict[str, float]:
         """COCO's numbers, in [0, 1]; -1 where nothing could be measured."""
         with said_when_slow(log, f"validating on {self.what}"):
-            return evaluate(network, self.data, self.indices, self.batch_size, self.settings, read=self.read)
+            return self.evaluate(network, self.data, self.indices, self.batch_size, self.settings, read=self.read)
 
     def read(self, data: DetectionData, indices: Sequence[int], device: torch.device) -> Tensor:
         """Normalised images [B, 3, S, S]; a broken picture is named once and shown as the mean colour."""

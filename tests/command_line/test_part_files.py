@@ -24,6 +24,7 @@ from nas.command_line.part_files import (
 )
 from nas.command_line.runners import RUNNERS
 from nas.datasets.registry import DATASETS
+from nas.training.protocol import PROTOCOLS
 from search_spaces.errors import ConfigError
 
 REGISTRIES = {
@@ -32,6 +33,7 @@ REGISTRIES = {
     "proxy": proxies.PROXIES,
     "data": DATASETS,
     "runner": RUNNERS,
+    "protocol": PROTOCOLS,
 }
 SHIPPED = [(part, name) for part in parts() for name in part_names(part)]
 NOT_OF_THE_BUILDER = {"kind", "name", "cache_dir", "retries"}
@@ -54,7 +56,8 @@ def test_a_shipped_file_says_its_kind_and_is_called_what_it_is(part, name):
 
 @pytest.mark.parametrize(("part", "name"), SHIPPED)
 def test_hydra_composes_a_shipped_file_to_the_same_settings(part, name):
-    assert load_config("search", [f"{part}={name}"])[part] == shipped(part, name)
+    command = "train" if part == "protocol" else "search"
+    assert load_config(command, [f"{part}={name}"])[part] == shipped(part, name)
 
 
 def test_a_proxy_without_training_looks_at_what_the_default_trains_on():

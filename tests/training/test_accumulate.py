@@ -59,6 +59,24 @@ def test_parts_have_the_gradient_of_the_whole():
     assert whole[1].norm().item() == pytest.approx(norm.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("head", ["mask_rcnn", "classifier"])
+def test_heads_that_divide_by_images_weigh_parts_by_them(head):
+    network = tiny_detector(head=head).eval()
+    images, targets = make_batch()
+    if head == "classifier":
+        targets = [{"labels": torch.tensor([1])} for _ in targets]
+    targets = [target | {"masks": torch.ones(len(target["labels"]), 64, 64)} for target in targets]
+    torch.manual_seed(1)
+    expected = network.loss(network(images), targets)
+    with flat_weights(network) as weights:
+        work = Work(network, network, weights, build_optimiser(weights, SETTINGS))
+        torch.manual_seed(1)
+        losses = gather_gradients(work, [(images, targets)])
+        assert losses == pytest.approx({name: value.item() for name, value in expected.items()}, rel=1e-5)
+        assert weights.kernels.grad.abs().sum() > 0
+        assert gather_gradients(work, [(images[:1], targets[:1]), (images[1:], targets[1:])]).keys() == losses.keys()
+
+
 def process(ranks: Ranks, folder: Path) -> None:
     assert (ranks.count, ranks.agree(10.0 + ranks.rank)) == (2, 10.0)
     losses, gradients, statistics = gradient([shares(1, 3)[ranks.rank]], training=True, ranks=ranks)

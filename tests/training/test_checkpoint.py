@@ -18,11 +18,11 @@ from nas.training.checkpoint import (
 from nas.training.plan import Plan
 from search_spaces.errors import FileError, RecordError
 
-PROGRESS = Progress(3, Plan(9).ending_at(7, 2), 1.5, 0.5, 0.25, 2, 1, True, "")
+PROGRESS = Progress(3, Plan(9).ending_at(7, 2), 1.5, 0.75, 0.5, 0.25, 2, 1, True, "")
 
 
 def state(step: int = 3) -> State:
-    progress = Progress(step, PROGRESS.plan, 1.5, 0.5, 0.25, 2, 1, True, "")
+    progress = Progress(step, PROGRESS.plan, 1.5, 0.75, 0.5, 0.25, 2, 1, True, "")
     return State(progress, {"a": torch.arange(3.0), "b.c": torch.tensor(2)}, {"seed": 1, "names": ["ünï"]})
 
 

@@ -134,7 +134,20 @@ def test_hours_end_it_in_time_with_a_decayed_rate(data, tmp_path):
     assert time.monotonic() - started < 12
     steps = [event for event in events if isinstance(event, Stepped)]
     assert steps[-1].learning_rate < 0.5 * max(event.learning_rate for event in steps)
-    assert read_progress(tmp_path).plan.steps == len(steps) < 100_000
+    progress = read_progress(tmp_path)
+    assert progress.plan.steps == len(steps) < 100_000
+    assert progress.over == f"all {len(steps)} steps are made, as many as {3 / 3600:g} hours allow"
+
+
+def test_a_limit_that_is_taken_away_leaves_the_length_of_the_protocol(data, tmp_path):
+    events = make_trainer(data, tmp_path, longer(10, validations=1), hours=1e-6).run()
+    for _ in range(5):
+        next(events)  # five steps, after which the length is decided
+    next(events)
+    events.close()
+    assert read_progress(tmp_path).plan.steps == 6
+    list(make_trainer(data, tmp_path, longer(10, validations=1), resume=True).run())
+    assert read_progress(tmp_path).over == "all 10 steps are made"
 
 
 def test_a_loss_that_is_not_finite_names_step_images_and_state(data, tmp_path):

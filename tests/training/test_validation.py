@@ -3,6 +3,7 @@
 import torch
 
 from nas.datasets.coco import open_coco
+from nas.evaluation import evaluate
 from nas.training.flat import flat_weights
 from nas.training.optimiser import build_average
 from nas.training.validation import Validation, averaged
@@ -13,7 +14,7 @@ from tests.training.training_support import tiny_detector
 def test_a_broken_picture_is_named_once_and_counts_as_empty(tmp_path, caplog):
     data = open_coco(write(tmp_path / "set", content()), 32, tmp_path / "cache", live=True)
     (tmp_path / "set" / "train2017" / "1.png").write_bytes(b"none")
-    validation = Validation(data, range(4), "four pictures", 2)
+    validation = Validation(evaluate, data, range(4), "four pictures", 2)
     detector = tiny_detector()
     metrics = [validation.measure(detector) for _ in range(2)]
     assert metrics[0] == metrics[1]

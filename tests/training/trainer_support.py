@@ -13,6 +13,7 @@ from nas.datasets.augment import AugmentSettings
 from nas.datasets.dataset import DetectionData, reserve
 from nas.datasets.synthetic import SyntheticSettings, open_synthetic
 from nas.detectors import DetectionSettings
+from nas.evaluation import evaluate
 from nas.training.dropblock import DropBlockSettings
 from nas.training.optimiser import OptimiserSettings
 from nas.training.parts import Shares, Source
@@ -54,7 +55,7 @@ def make_trainer(
 ) -> Trainer:
     split = reserve(data)
     source = Source(data, split.train, Shares(protocol.batch, part, ranks or Ranks()), protocol.augment, 7)
-    validation = Validation(data, split.reserved, "reserved images", 16, protocol.detection)
+    validation = Validation(evaluate, data, split.reserved, "reserved images", 16, protocol.detection)
     options = Setup(seed=7, device=torch.device("cpu"), **setup)
     return Trainer(tiny_detector(), source, validation, protocol, options, folder, resume)
 

@@ -9,7 +9,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from nas.detectors.boxes import encode, to_corners
 from nas.detectors.heads.anchors import anchor_boxes
-from nas.detectors.heads.losses import detection_loss, focal_loss
+from nas.detectors.heads.losses import detection_loss, focal_loss, loss_sums
 from nas.detectors.heads.matching import match
 
 ANCHORS = anchor_boxes(((3, (8, 8)), (4, (4, 4))), 3.0, torch.device("cpu"))
@@ -76,3 +76,32 @@ def test_boxes_of_any_size_have_a_finite_loss(box: tuple[float, ...]) -> None:
     found = detection_loss(logits, codes, ANCHORS, [{"boxes": torch.tensor([box]), "labels": torch.tensor([1])}])
     sum(found.values()).backward()
     assert all(torch.isfinite(value) for value in (*found.values(), logits.grad.sum(), codes.grad.sum()))
+
+
+def test_gradients_are_finite_differences() -> None:
+    logits, codes = (x.detach().double().requires_grad_() for x in raw_outputs(2))
+    boxes = torch.tensor([[3.0, 3, 30, 28], [20, 20, 60, 63]], dtype=torch.float64)
+    targets = [{"boxes": boxes, "labels": torch.tensor([1, 2])}, {"boxes": boxes[1:], "labels": torch.tensor([2])}]
+    anchors = ANCHORS.double()
+    generator = torch.Generator().manual_seed(1)
+    losses = detection_loss(logits, codes, anchors, targets)
+    for term, x in (("class", logits), ("box", codes)):
+        (gradient,) = torch.autograd.grad(losses[term], x, retain_graph=True)
+        for _ in range(5):
+            step = torch.randn(x.shape, generator=generator, dtype=torch.float64) * 1e-6
+            sides = []
+            for moved in (x.detach() + step, x.detach() - step):
+                outputs = (moved, codes) if term == "class" else (logits, moved)
+                sides.append(detection_loss(*outputs, anchors, targets)[term].item())
+            assert (sides[0] - sides[1]) / 2 == pytest.approx((gradient * step).sum().item(), rel=1e-5, abs=1e-12)
+
+
+def test_sums_of_parts_make_the_loss_of_the_whole() -> None:
+    logits, codes = raw_outputs(3)
+    box = torch.tensor([[3.0, 3, 30, 28]])
+    targets = [{"boxes": box + 7 * n, "labels": torch.tensor([1])} for n in range(3)]
+    whole = detection_loss(logits, codes, ANCHORS, targets)
+    parts = [loss_sums(logits[k], codes[k], ANCHORS, targets[k]) for k in (slice(0, 1), slice(1, 3))]
+    divisor = sum(count for _, count in parts) + 1
+    torch.testing.assert_close(sum(sums["class"] for sums, _ in parts) / divisor, whole["class"])
+    torch.testing.assert_close(50 * sum(sums["box"] for sums, _ in parts) / (4 * divisor), whole["box"])
