@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
+from nas.detectors import fused
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
@@ -153,11 +154,17 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, ceil(H / stride), ceil(W / stride)]; ``repeats`` as in :class:`BatchNorm`."""
+        if fused.can_fuse(self, self.activation):
+            return self._fused(x, self.activation, repeats=repeats)
         padding = self.padding
         if padding is None:
             x, padding = pad_same(x, self.kernel, self.stride), 0
         x = self.norm(F.conv2d(x, self.weight, None, self.stride, padding, 1, self.groups), repeats)
         return x if self.activation is None else activate(x, self.activation)
+
+    def _fused(self, x: Tensor, activation: str | None, repeats: int = 1, plus: Tensor | None = None) -> Tensor:
+        norms = (self.norm,)
+        return fused.conv_norm(x, self.weight, norms, self.stride, self.padding, self.groups, activation, repeats, plus)
 
 
 def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> ConvNorm:
@@ -202,3 +209,26 @@ def max_pool(x: Tensor, kernel: Size, stride: Size, same: bool = True) -> Tensor
 def resize_nearest(x: Tensor, size: Size) -> Tensor:
     """Resize [B, C, h, w] to ``size`` by nearest neighbours: position i reads position floor(i * in / out)."""
     return x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
+
+
+def add_maps(maps: Sequence[Tensor], size: Size, activation: str | None = None) -> Tensor:
+    """The sum of maps [B, C, h, w], resized to ``size`` by nearest neighbours, then activated.
+
+    The first map must not be needed afterwards.
+    """
+    if fused.can_fuse_maps(maps, size, activation):
+        return fused.add_maps(maps, activation)
+    total, *others = (resize_nearest(x, size) for x in maps)
+    for x in others:
+        total += x
+    return total if activation is None else activate(total, activation)
+
+
+def add_shortcut(
+    layer: nn.Module, x: Tensor, shortcut: Tensor, activation: str, drop: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """A layer's output for ``x``, of which ``drop`` may drop something, plus a shortcut of the same shape; activated."""
+    if isinstance(layer, ConvNorm) and drop is None and fused.can_fuse(layer, activation):
+        return layer._fused(x, activation, plus=shortcut)
+    y = layer(x)
+    return activate((y if drop is None else drop(y)).add_(shortcut), activation)

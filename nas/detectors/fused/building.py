@@ -1,0 +1,98 @@
+"""The operators' library: compiled once for each kind of machine, kept in a cache, loaded into PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from nas.disk import replacing
+from nas.machine.home import cache_folder
+from search_spaces.errors import ConfigError, FileError, first_line
+
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("operators.cpp", "rows.h"))
+OPTIONS = ("-O2", "-ftree-vectorize", "-march=native", "-std=c++20", "-fPIC", "-shared", "-w")
+LONGEST = 600  # seconds that the compiler may take, and that a process waits for another one's compiler
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def load_operators() -> Any:
+    """``torch.ops.nas_fused``; None, after one line in the log that says why, where it cannot be compiled or loaded."""
+    try:
+        torch.ops.load_library(_library())
+    except (ConfigError, FileError, OSError, Timeout, subprocess.SubprocessError) as error:
+        log.warning("training uses PyTorch's plain operators, which take longer: %s", _reason(error))
+        return None
+    return torch.ops.nas_fused
+
+
+def _reason(error: Exception) -> str:
+    """One line; of a compiler's output, the first that names an error."""
+    lines = error.stderr.splitlines() if isinstance(error, subprocess.CalledProcessError) else []
+    return next((f"the C++ compiler failed ({line.strip()})." for line in lines if "error" in line), first_line(error))
+
+
+def _library() -> Path:
+    """The file of the library; compiled if it is not there, by one process while others wait.
+
+    Raises:
+        ConfigError: there is no compiler.
+        FileError, OSError, Timeout: the cache cannot be written, or another process compiles for too long.
+        SubprocessError: the compiler fails.
+    """
+    path = _folder() / f"operators-{_fingerprint()}.so"
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock", timeout=LONGEST):
+        if not path.exists():
+            _compile(path)
+    return path
+
+
+def _folder() -> Path:
+    """Beside what ``torch.compile`` keeps, if its folder is set; otherwise in the user's cache."""
+    given = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    return Path(given) if given else cache_folder("spinenet-search") / "operators"
+
+
+def _fingerprint() -> str:
+    """What the library depends on: its sources and options, PyTorch, the processor."""
+    parts = [*(path.read_bytes() for path in SOURCES), repr((OPTIONS, torch.__version__, _processor())).encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """The instructions that the processor knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.machine())
+
+
+def _compile(path: Path) -> None:
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        raise ConfigError("there is no C++ compiler; install g++ or clang++, or set CXX to its path.")
+    home = Path(torch.__file__).parent
+    headers = [f"-I{home / folder}" for folder in ("include", "include/torch/csrc/api/include")]
+    log.info("operators for training are compiled, once on this machine")
+    started = time.monotonic()
+    with replacing(path) as temporary:
+        command = [compiler, *OPTIONS, *headers, str(SOURCES[0]), "-o", str(temporary)]
+        links = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
+        subprocess.run([*command, *links], check=True, capture_output=True, text=True, timeout=LONGEST)
+    log.info("operators for training are compiled, in %.0f seconds", time.monotonic() - started)
