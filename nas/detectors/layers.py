@@ -155,16 +155,34 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, ceil(H / stride), ceil(W / stride)]; ``repeats`` as in :class:`BatchNorm`."""
         if fused.can_fuse(self, self.activation):
-            return self._fused(x, self.activation, repeats=repeats)
+            return self.fused(x, self.activation, repeats)
         padding = self.padding
         if padding is None:
             x, padding = pad_same(x, self.kernel, self.stride), 0
         x = self.norm(F.conv2d(x, self.weight, None, self.stride, padding, 1, self.groups), repeats)
         return x if self.activation is None else activate(x, self.activation)
 
-    def _fused(self, x: Tensor, activation: str | None, repeats: int = 1, plus: Tensor | None = None) -> Tensor:
-        norms = (self.norm,)
-        return fused.conv_norm(x, self.weight, norms, self.stride, self.padding, self.groups, activation, repeats, plus)
+    def fused(
+        self, x: Tensor, activation: str | None, repeats: int = 1, plus: Tensor | None = None, pool: bool = False
+    ) -> Tensor:
+        """As :meth:`forward` with another activation, where :func:`nas.detectors.fused.can_fuse` allows it.
+
+        Args:
+            plus: what is added before the activation, of the output's shape.
+            pool: whether 3x3 max-pooling of stride 2, padded as in :func:`max_pool`, comes before the activation.
+        """
+        return fused.conv_norm(
+            x,
+            self.weight,
+            (self.norm,),
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+            activation=activation,
+            repeats=repeats,
+            plus=plus,
+            pool=pool,
+        )
 
 
 def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> ConvNorm:
@@ -227,8 +245,8 @@ def add_maps(maps: Sequence[Tensor], size: Size, activation: str | None = None) 
 def add_shortcut(
     layer: nn.Module, x: Tensor, shortcut: Tensor, activation: str, drop: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
-    """A layer's output for ``x``, of which ``drop`` may drop something, plus a shortcut of the same shape; activated."""
+    """A layer's output for ``x``, of which ``drop`` may drop something, plus a shortcut; activated."""
     if isinstance(layer, ConvNorm) and drop is None and fused.can_fuse(layer, activation):
-        return layer._fused(x, activation, plus=shortcut)
+        return layer.fused(x, activation, plus=shortcut)
     y = layer(x)
     return activate((y if drop is None else drop(y)).add_(shortcut), activation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import logging
 import os
@@ -17,11 +18,11 @@ import torch
 from filelock import FileLock, Timeout
 
 from nas.disk import replacing
-from nas.machine.home import cache_folder
+from nas.machine.temporary import default_place
 from search_spaces.errors import ConfigError, FileError, first_line
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("operators.cpp", "rows.h"))
-OPTIONS = ("-O2", "-ftree-vectorize", "-march=native", "-std=c++20", "-fPIC", "-shared", "-w")
+OPTIONS = ("-O3", "-march=native", "-std=c++20", "-fPIC", "-shared", "-w")
 LONGEST = 600  # seconds that the compiler may take, and that a process waits for another one's compiler
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def load_operators() -> Any:
     """``torch.ops.nas_fused``; None, after one line in the log that says why, where it cannot be compiled or loaded."""
     try:
         torch.ops.load_library(_library())
-    except (ConfigError, FileError, OSError, Timeout, subprocess.SubprocessError) as error:
+    except (ConfigError, FileError, OSError, KeyError, Timeout, subprocess.SubprocessError) as error:
         log.warning("training uses PyTorch's plain operators, which take longer: %s", _reason(error))
         return None
     return torch.ops.nas_fused
@@ -49,13 +50,12 @@ def _library() -> Path:
 
     Raises:
         ConfigError: there is no compiler.
-        FileError, OSError, Timeout: the cache cannot be written, or another process compiles for too long.
+        FileError, OSError, Timeout: the folder cannot be used, or another process compiles for too long.
         SubprocessError: the compiler fails.
     """
     path = _folder() / f"operators-{_fingerprint()}.so"
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock", timeout=LONGEST):
         if not path.exists():
             _compile(path)
@@ -63,9 +63,17 @@ def _library() -> Path:
 
 
 def _folder() -> Path:
-    """Beside what ``torch.compile`` keeps, if its folder is set; otherwise in the user's cache."""
+    """Where ``torch.compile`` keeps what it makes.
+
+    Raises:
+        FileError: the folder belongs to another user, whose library would be loaded.
+    """
     given = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    return Path(given) if given else cache_folder("spinenet-search") / "operators"
+    folder = Path(given) if given else default_place() / f"torchinductor_{getpass.getuser()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise FileError(f"{folder} belongs to another user; set TORCHINDUCTOR_CACHE_DIR to a folder of yours.")
+    return folder
 
 
 def _fingerprint() -> str:

@@ -65,6 +65,7 @@ def conv_norm(
     plus: Tensor | None = None,
     bias: Tensor | None = None,
     boxes: Sequence[int] = (),
+    pool: bool = False,
 ) -> Tensor:
     tensors = [x for norm in norms for x in (norm.weight, norm.bias, norm.running_mean, norm.running_var)]
     y: Tensor = _operators.conv_norm.default(
@@ -79,6 +80,7 @@ def conv_norm(
         groups,
         activation is not None,
         repeats,
+        pool,
         norms[0].momentum,
         norms[0].epsilon,
     )

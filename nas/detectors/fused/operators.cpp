@@ -1,6 +1,6 @@
 // Operators of a training step on a CPU, in float32 and channels-last; each is one node of the autograd graph.
 //
-// conv_norm  a convolution, batch normalisation with the batch's statistics, an addition, ReLU
+// conv_norm  a convolution, batch normalisation with the batch's statistics, an addition, ReLU; or max-pooling and ReLU
 // merge      the sum of feature maps, up-sampled by nearest neighbour to the size of the largest, and ReLU
 
 #include <ATen/core/Tensor.h>
@@ -9,6 +9,7 @@
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -33,6 +34,7 @@ constexpr auto kLast = at::MemoryFormat::ChannelsLast;
 // is faster. Its gradient by the weight is slower than the rest.
 constexpr int64_t kMostUnfolded = 100'000, kMostUnfoldedByWeight = 400'000;
 constexpr int64_t kMostGroups = 8;
+constexpr int64_t kRows = 5;  // of the statistics
 constexpr int64_t kNarrow = 16;  // a product of tall matrices is slow if the result has fewer columns
 
 Tensor new_map(const Tensor& like, int64_t images, int64_t channels, int64_t height, int64_t width) {
@@ -198,11 +200,12 @@ std::vector<rows::Region> regions_of(const Convolution& conv, const std::vector<
   return regions;
 }
 
-// For each region: mean, scale (gamma / deviation), shift, 1 / deviation of every channel, [regions, 4, channels].
+// For each region and channel: mean, scale (gamma / deviation), shift, 1 / deviation, and what rounding the mean left,
+// [regions, kRows, channels].
 Tensor statistics(const Tensor& y, const std::vector<rows::Region>& regions, at::TensorList norms, int64_t repeats,
                   double momentum, double epsilon) {
   const int64_t channels = y.size(1);
-  Tensor all = at::empty({static_cast<int64_t>(regions.size()), 4, channels}, y.options());
+  Tensor all = at::empty({static_cast<int64_t>(regions.size()), kRows, channels}, y.options());
   std::vector<double> mean(channels), variance(channels);
   for (size_t r = 0; r < regions.size(); ++r) {
     rows::moments(y.const_data_ptr<float>(), regions[r], channels, mean.data(), variance.data());
@@ -210,15 +213,16 @@ Tensor statistics(const Tensor& y, const std::vector<rows::Region>& regions, at:
     const float* beta = norms[4 * r + 1].const_data_ptr<float>();
     float* running_mean = norms[4 * r + 2].mutable_data_ptr<float>();
     float* running_variance = norms[4 * r + 3].mutable_data_ptr<float>();
-    float* to = all.mutable_data_ptr<float>() + r * 4 * channels;
+    float* to = all.mutable_data_ptr<float>() + r * kRows * channels;
     const double count = static_cast<double>(regions[r].positions()) * repeats;
     const double unbiased = regions[r].positions() > 1 ? count / (count - 1) : 0;
     for (int64_t c = 0; c < channels; ++c) {
       const float inverse = static_cast<float>(1 / std::sqrt(variance[c] + epsilon));
       to[c] = static_cast<float>(mean[c]);
       to[channels + c] = gamma[c] * inverse;
-      to[2 * channels + c] = beta[c] - to[c] * to[channels + c];
+      to[2 * channels + c] = static_cast<float>(beta[c] - mean[c] * to[channels + c]);
       to[3 * channels + c] = inverse;
+      to[4 * channels + c] = static_cast<float>(mean[c] - to[c]);
       running_mean[c] = static_cast<float>((1 - momentum) * running_mean[c] + momentum * mean[c]);
       running_variance[c] =
           static_cast<float>((1 - momentum) * running_variance[c] + momentum * unbiased * variance[c]);
@@ -227,41 +231,89 @@ Tensor statistics(const Tensor& y, const std::vector<rows::Region>& regions, at:
   return all;
 }
 
+// What a layer is made of, beside its input.
+struct Layer {
+  Tensor weight;
+  std::optional<Tensor> bias;
+  std::vector<Tensor> norms;  // gamma, beta, running mean and variance of each region
+  std::vector<int64_t> boxes;
+  int64_t stride, padding, groups, repeats;
+  bool relu;
+  double momentum, epsilon;
+
+  Convolution convolution(const Tensor& x) const { return {x, weight, stride, padding, groups}; }
+
+  variable_list variables() const {
+    variable_list all{weight};
+    all.insert(all.end(), norms.begin(), norms.end());
+    if (bias) all.push_back(*bias);
+    return all;
+  }
+
+  void add_to_running_means() const {  // the bias, which changes nothing else
+    if (bias)
+      for (size_t at = 2; at < norms.size(); at += 4) norms[at].add_(*bias, momentum);
+  }
+
+  void save(AutogradContext* ctx, variable_list tensors) const {
+    tensors.push_back(weight);
+    ctx->save_for_backward(tensors);
+    ctx->saved_data["settings"] = std::vector<int64_t>{stride, padding, groups, relu, bias.has_value()};
+    ctx->saved_data["boxes"] = boxes;
+  }
+};
+
+// What is left of the gradient by a normalised map when its mean and its products with the map are taken out.
+struct Slopes {
+  Tensor by_gamma, by_beta;
+  std::vector<float> centre, slope;
+
+  Slopes(const std::vector<double>& sums, const std::vector<double>& products, const float* inverse, const float* left,
+         double positions, const Tensor& like)
+      : by_gamma(at::empty({static_cast<int64_t>(sums.size())}, like.options())), by_beta(at::empty_like(by_gamma)),
+        centre(sums.size()), slope(sums.size()) {
+    for (size_t c = 0; c < sums.size(); ++c) {
+      const double product = products[c] - sums[c] * left[c];
+      by_gamma.mutable_data_ptr<float>()[c] = static_cast<float>(product * inverse[c]);
+      by_beta.mutable_data_ptr<float>()[c] = static_cast<float>(sums[c]);
+      slope[c] = static_cast<float>(product / positions * inverse[c] * inverse[c]);
+      centre[c] = static_cast<float>(sums[c] / positions - left[c] * slope[c]);
+    }
+  }
+};
+
 struct ConvNorm : torch::autograd::Function<ConvNorm> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
-                        const std::optional<Tensor>& plus, at::TensorList norms, std::vector<int64_t> boxes,
-                        int64_t stride, int64_t padding, int64_t groups, bool relu, int64_t repeats, double momentum,
-                        double epsilon) {
+  // variables: those of the layer, which autograd must see.
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const std::optional<Tensor>& plus,
+                        at::TensorList variables, const Layer& layer) {
     at::AutoDispatchBelowADInplaceOrView guard;
-    const Convolution conv(x, weight, stride, padding, groups);
-    const Tensor y = conv.forward(x, weight);
-    const auto regions = regions_of(conv, boxes);
-    const Tensor stats = statistics(y, regions, norms, repeats, momentum, epsilon);
+    const Convolution conv = layer.convolution(x);
+    const Tensor y = conv.forward(x, layer.weight);
+    const auto regions = regions_of(conv, layer.boxes);
+    const Tensor stats = statistics(y, regions, layer.norms, layer.repeats, layer.momentum, layer.epsilon);
     const int64_t channels = conv.outputs;
     Tensor out = new_map(y, conv.images, channels, conv.rows, conv.columns);
-    if (!boxes.empty()) out.zero_();
+    if (!layer.boxes.empty()) out.zero_();
     const Tensor added = plus ? dense(*plus) : Tensor();
     for (size_t r = 0; r < regions.size(); ++r) {
-      const float* scale = stats.const_data_ptr<float>() + (4 * r + 1) * channels;
+      const float* scale = stats.const_data_ptr<float>() + (kRows * r + 1) * channels;
       const auto run = [&]<bool kRelu, bool kPlus>() {
         rows::normalise<kRelu, kPlus>(y.const_data_ptr<float>(), kPlus ? added.const_data_ptr<float>() : nullptr,
                                       out.mutable_data_ptr<float>(), regions[r], channels, scale, scale + channels);
       };
-      if (plus) relu ? run.operator()<true, true>() : run.operator()<false, true>();
-      else relu ? run.operator()<true, false>() : run.operator()<false, false>();
+      if (plus) layer.relu ? run.operator()<true, true>() : run.operator()<false, true>();
+      else layer.relu ? run.operator()<true, false>() : run.operator()<false, false>();
     }
-    if (bias)  // it moves the mean alone
-      for (size_t r = 0; r < regions.size(); ++r) norms[4 * r + 2].add_(*bias, momentum);
-    ctx->save_for_backward({x, weight, y, stats, plus && relu ? out : Tensor()});
-    ctx->saved_data["settings"] = std::vector<int64_t>{stride, padding, groups, relu, plus.has_value(), bias.has_value()};
-    ctx->saved_data["boxes"] = std::move(boxes);
+    layer.add_to_running_means();
+    layer.save(ctx, {x, y, stats, plus && layer.relu ? out : Tensor()});
+    ctx->saved_data["plus"] = plus.has_value();
     return out;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     at::AutoDispatchBelowADInplaceOrView guard;
     const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], &y = saved[2], &stats = saved[3], &out = saved[4];
+    const Tensor &x = saved[0], &y = saved[1], &stats = saved[2], &out = saved[3], &weight = saved[4];
     const auto settings = ctx->saved_data["settings"].toIntVector();
     const Convolution conv(x, weight, settings[0], settings[1], settings[2]);
     const auto boxes = ctx->saved_data["boxes"].toIntVector();
@@ -277,31 +329,122 @@ struct ConvNorm : torch::autograd::Function<ConvNorm> {
     }
     Tensor dy = new_map(g, conv.images, channels, conv.rows, conv.columns);
     if (!boxes.empty()) dy.zero_();
-    variable_list by_norms;
+    variable_list result{Tensor(), ctx->saved_data["plus"].toBool() ? g : Tensor(), Tensor()};
     std::vector<double> sums(channels), products(channels);
-    std::vector<float> slope(channels), centre(channels);
     for (size_t r = 0; r < regions.size(); ++r) {
-      const float* mean = stats.const_data_ptr<float>() + 4 * r * channels;
+      const float* mean = stats.const_data_ptr<float>() + kRows * r * channels;
       const float *scale = mean + channels, *shift = scale + channels, *inverse = shift + channels;
       const float *from = g.const_data_ptr<float>(), *values = y.const_data_ptr<float>();
-      Tensor by_gamma = at::empty({channels}, g.options()), by_beta = at::empty({channels}, g.options());
       (relu ? rows::gradient_sums<true> : rows::gradient_sums<false>)(from, values, regions[r], channels, mean, scale,
                                                                      shift, sums.data(), products.data());
-      const double positions = regions[r].positions();
-      for (int64_t c = 0; c < channels; ++c) {
-        by_gamma.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse[c]);
-        by_beta.mutable_data_ptr<float>()[c] = static_cast<float>(sums[c]);
-        centre[c] = static_cast<float>(sums[c] / positions);
-        slope[c] = static_cast<float>(products[c] / positions * inverse[c] * inverse[c]);
-      }
+      const Slopes slopes(sums, products, inverse, inverse + channels, regions[r].positions(), g);
       (relu ? rows::gradient<true> : rows::gradient<false>)(from, values, dy.mutable_data_ptr<float>(), regions[r],
-                                                           channels, mean, scale, shift, centre.data(), slope.data());
-      by_norms.insert(by_norms.end(), {by_gamma, by_beta, Tensor(), Tensor()});
+                                                           channels, mean, scale, shift, slopes.centre.data(),
+                                                           slopes.slope.data());
+      result.insert(result.end(), {slopes.by_gamma, slopes.by_beta, Tensor(), Tensor()});
     }
-    const auto [dx, dw] = conv.backward(dy, x, weight, ctx->needs_input_grad(0), ctx->needs_input_grad(1));
-    variable_list result{dx, dw, settings[5] ? at::zeros({channels}, g.options()) : Tensor(), settings[4] ? g : Tensor()};
-    result.insert(result.end(), by_norms.begin(), by_norms.end());
-    result.resize(result.size() + 8);  // the settings
+    std::tie(result[0], result[2]) = conv.backward(dy, x, weight, ctx->needs_input_grad(0), true);
+    if (settings[4]) result.push_back(at::zeros({channels}, g.options()));
+    result.emplace_back();  // the layer
+    return result;
+  }
+};
+
+// The windows of 3x3 max-pooling of stride 2 on a map, which is padded as little as possible.
+struct Windows {
+  int64_t images, channels, height, width, rows, columns, top, left;
+
+  explicit Windows(const Convolution& conv)
+      : images(conv.images), channels(conv.outputs), height(conv.rows), width(conv.columns), rows((height + 1) / 2),
+        columns((width + 1) / 2), top(height % 2), left(width % 2) {}
+
+  // Call f(first float of the pooled position, offsets of the window's positions in the map, their count).
+  template <typename F>
+  void each(F f) const {
+    int64_t to = 0, offsets[9];
+    for (int64_t image = 0; image < images; ++image)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = 0; column < columns; ++column, to += channels) {
+          int count = 0;
+          const int64_t y = 2 * row - top, x = 2 * column - left;
+          for (int64_t i = std::max<int64_t>(y, 0); i < std::min(y + 3, height); ++i)
+            for (int64_t j = std::max<int64_t>(x, 0); j < std::min(x + 3, width); ++j)
+              offsets[count++] = ((image * height + i) * width + j) * channels;
+          f(to, offsets, count);
+        }
+  }
+};
+
+// As ConvNorm with ReLU, and 3x3 max-pooling of stride 2. Only what was the largest of its window has a gradient.
+struct ConvNormPool : torch::autograd::Function<ConvNormPool> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, at::TensorList variables, const Layer& layer) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    const Convolution conv = layer.convolution(x);
+    const Tensor y = conv.forward(x, layer.weight);
+    const Tensor stats = statistics(y, regions_of(conv, {}), layer.norms, 1, layer.momentum, layer.epsilon);
+    const Windows windows(conv);
+    const int64_t channels = conv.outputs;
+    const float *values = y.const_data_ptr<float>(), *scale = stats.const_data_ptr<float>() + channels,
+                *shift = scale + channels;
+    Tensor out = new_map(y, conv.images, channels, windows.rows, windows.columns);
+    Tensor winners = at::empty({out.numel()}, y.options().dtype(at::kByte));
+    float* to = out.mutable_data_ptr<float>();
+    uint8_t* winner = winners.mutable_data_ptr<uint8_t>();
+    std::vector<int32_t> places(channels);
+    windows.each([&](int64_t at, const int64_t* offsets, int count) {
+      float* best = to + at;
+      int32_t* place = places.data();
+      for (int64_t c = 0; c < channels; ++c) best[c] = values[offsets[0] + c] * scale[c] + shift[c], place[c] = 0;
+      for (int k = 1; k < count; ++k) {
+        const float* from = values + offsets[k];
+        for (int64_t c = 0; c < channels; ++c) {
+          const float value = from[c] * scale[c] + shift[c], before = best[c];
+          place[c] = value > before ? k : place[c];
+          best[c] = value > before ? value : before;
+        }
+      }
+      for (int64_t c = 0; c < channels; ++c) best[c] = rows::rectified(best[c]), winner[at + c] = place[c];
+    });
+    layer.add_to_running_means();
+    layer.save(ctx, {x, y, stats, out, winners});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &x = saved[0], &y = saved[1], &stats = saved[2], &weight = saved[5];
+    const auto settings = ctx->saved_data["settings"].toIntVector();
+    const Convolution conv(x, weight, settings[0], settings[1], settings[2]);
+    const Windows windows(conv);
+    const int64_t channels = conv.outputs;
+    const Tensor g = dense(gradients[0]);
+    const float *from = g.const_data_ptr<float>(), *values = y.const_data_ptr<float>(),
+                *pooled = saved[3].const_data_ptr<float>(), *mean = stats.const_data_ptr<float>();
+    const float *scale = mean + channels, *shift = scale + channels, *inverse = shift + channels;
+    const uint8_t* winner = saved[4].const_data_ptr<uint8_t>();
+    std::vector<double> sums(channels), products(channels);
+    windows.each([&](int64_t at, const int64_t* offsets, int) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const float gradient = rows::positive(from[at + c], pooled[at + c]);
+        sums[c] += gradient;
+        products[c] += gradient * (values[offsets[winner[at + c]] + c] - mean[c]);
+      }
+    });
+    const Slopes slopes(sums, products, inverse, inverse + channels, conv.positions(), g);
+    Tensor dy = new_map(g, conv.images, channels, conv.rows, conv.columns);
+    float* to = dy.mutable_data_ptr<float>();
+    for (int64_t at = 0; at < dy.numel(); at += channels)
+      for (int64_t c = 0; c < channels; ++c)
+        to[at + c] = -(slopes.centre[c] + (values[at + c] - mean[c]) * slopes.slope[c]) * scale[c];
+    windows.each([&](int64_t at, const int64_t* offsets, int) {
+      for (int64_t c = 0; c < channels; ++c)
+        to[offsets[winner[at + c]] + c] += rows::positive(from[at + c], pooled[at + c]) * scale[c];
+    });
+    variable_list result{Tensor(), Tensor(), slopes.by_gamma, slopes.by_beta, Tensor(), Tensor()};
+    if (settings[4]) result.push_back(at::zeros({channels}, g.options()));
+    result.emplace_back();  // the layer
+    std::tie(result[0], result[1]) = conv.backward(dy, x, weight, ctx->needs_input_grad(0), true);
     return result;
   }
 };
@@ -384,9 +527,12 @@ struct Merge : torch::autograd::Function<Merge> {
 
 Tensor conv_norm(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                  const std::optional<Tensor>& plus, at::TensorList norms, at::IntArrayRef boxes, int64_t stride,
-                 int64_t padding, int64_t groups, bool relu, int64_t repeats, double momentum, double epsilon) {
-  return ConvNorm::apply(x, weight, bias, plus, norms, boxes.vec(), stride, padding, groups, relu, repeats, momentum,
-                         epsilon);
+                 int64_t padding, int64_t groups, bool relu, int64_t repeats, bool pool, double momentum,
+                 double epsilon) {
+  const Layer layer{weight, bias, norms.vec(), boxes.vec(), stride, padding, groups, repeats, relu, momentum, epsilon};
+  const variable_list all = layer.variables();
+  const at::TensorList variables(all);
+  return pool ? ConvNormPool::apply(x, variables, layer) : ConvNorm::apply(x, plus, variables, layer);
 }
 
 Tensor merge(at::TensorList maps, bool relu) { return Merge::apply(maps, relu); }
@@ -396,7 +542,7 @@ Tensor merge(at::TensorList maps, bool relu) { return Merge::apply(maps, relu); 
 TORCH_LIBRARY(nas_fused, library) {
   library.def(
       "conv_norm(Tensor x, Tensor weight, Tensor? bias, Tensor? plus, Tensor[] norms, int[] boxes, int stride, "
-      "int padding, int groups, bool relu, int repeats, float momentum, float epsilon) -> Tensor",
+      "int padding, int groups, bool relu, int repeats, bool pool, float momentum, float epsilon) -> Tensor",
       &conv_norm);
   library.def("merge(Tensor[] maps, bool relu) -> Tensor", &merge);
 }

@@ -62,12 +62,18 @@ inline Lanes positive(Lanes value, Lanes condition) {
   return (Lanes)((Bits)value & (Bits)(condition > 0.0f));
 }
 
+inline float rectified(float value) { return value < 0 ? 0.0f : value; }  // what is no number stays
+inline Lanes rectified(Lanes value) {
+  using Bits = int32_t __attribute__((vector_size(32)));
+  return (Lanes)((Bits)value & ~(Bits)(value < 0.0f));
+}
+
 template <typename L>
-inline void add_lanes(double* to, L value, double factor = 1) {
+inline void add_lanes(double* to, L value) {
   constexpr int count = sizeof(L) / sizeof(float);
   float parts[count];
   store<L>(parts, value);
-  for (int i = 0; i < count; ++i) to[i] += factor * parts[i];
+  for (int i = 0; i < count; ++i) to[i] += parts[i];
 }
 
 // Mean and biased variance of each channel. Squares are those of distances to a block's mean, so nothing cancels.
@@ -119,7 +125,7 @@ void normalise(const float* x, const float* plus, float* out, const Region& regi
           const int64_t at = start + p * channels + c + i * 8;
           L y = load<L>(x + at) * a[i] + b[i];
           if constexpr (kPlus) y += load<L>(plus + at);
-          store<L>(out + at, kRelu ? positive(y, y) : y);
+          store<L>(out + at, kRelu ? rectified(y) : y);
         }
     });
   });
