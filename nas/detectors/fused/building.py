@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import time
@@ -41,8 +42,11 @@ def load_operators() -> Any:
 
 def _reason(error: Exception) -> str:
     """One line; of a compiler's output, the first that names an error."""
-    lines = error.stderr.splitlines() if isinstance(error, subprocess.CalledProcessError) else []
-    return next((f"the C++ compiler failed ({line.strip()})." for line in lines if "error" in line), first_line(error))
+    if not isinstance(error, subprocess.CalledProcessError):
+        return first_line(error)
+    lines = [line.strip() for line in error.stderr.splitlines() if "error" in line]
+    said = f": {lines[0]}" if lines else ""
+    return f"the C++ compiler {error.cmd[0]} ended with exit code {error.returncode}{said}"
 
 
 def _library() -> Path:
@@ -92,15 +96,23 @@ def _processor() -> str:
 
 
 def _compile(path: Path) -> None:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        raise ConfigError("there is no C++ compiler; install g++ or clang++, or set CXX to its path.")
     home = Path(torch.__file__).parent
     headers = [f"-I{home / folder}" for folder in ("include", "include/torch/csrc/api/include")]
+    links = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
     log.info("operators for training are compiled, once on this machine")
     started = time.monotonic()
     with replacing(path) as temporary:
-        command = [compiler, *OPTIONS, *headers, str(SOURCES[0]), "-o", str(temporary)]
-        links = [f"-L{home / 'lib'}", "-ltorch_cpu", "-lc10"]
-        subprocess.run([*command, *links], check=True, capture_output=True, text=True, timeout=LONGEST)
+        command = [*_compiler(), *OPTIONS, *headers, str(SOURCES[0]), "-o", str(temporary), *links]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONGEST)
     log.info("operators for training are compiled, in %.0f seconds", time.monotonic() - started)
+
+
+def _compiler() -> list[str]:
+    """The command that ``CXX`` gives, or the first compiler that is found."""
+    given = shlex.split(os.environ.get("CXX", ""))
+    if given and not shutil.which(given[0]):
+        raise ConfigError(f"CXX names {given[0]}, which is not there; set it to the path of a C++ compiler.")
+    found = [name for name in ("g++", "clang++") if shutil.which(name)]
+    if not given and not found:
+        raise ConfigError("there is no C++ compiler; install g++ or clang++, or set CXX to its path.")
+    return given or found[:1]

@@ -67,6 +67,23 @@ def conv_norm(
     boxes: Sequence[int] = (),
     pool: bool = False,
 ) -> Tensor:
+    """A convolution, batch normalisation by the batch, an addition or max-pooling, an activation: one operator.
+
+    Only where :func:`can_fuse` says so.
+
+    Args:
+        x: [B, C_in, H, W]; ``weight`` [C_out, C_in / groups, k, k]; ``bias`` [C_out].
+        norms: one :class:`nas.detectors.layers.BatchNorm`, or one for each of the ``boxes``; their statistics follow.
+        padding: positions added on each side; None: as few as possible, with the odd one at the end.
+        repeats: how many times each position counts.
+        plus: what is added before the activation, of the output's shape.
+        boxes: row, column, height and width of each level on a canvas, one after the other; between them the output is
+            zero. Empty: the whole map is one level.
+        pool: whether 3x3 max-pooling of stride 2, padded as little as possible, comes before ReLU.
+
+    Returns:
+        [B, C_out, h, w], channels-last.
+    """
     tensors = [x for norm in norms for x in (norm.weight, norm.bias, norm.running_mean, norm.running_var)]
     y: Tensor = _operators.conv_norm.default(
         x,
@@ -88,5 +105,6 @@ def conv_norm(
 
 
 def add_maps(maps: Sequence[Tensor], activation: str | None) -> Tensor:
+    """The sum of maps [B, C, h, w], up-sampled by whole factors to the largest one's size; then the activation."""
     y: Tensor = _operators.merge.default(maps, activation is not None)
     return y
