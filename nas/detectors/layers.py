@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
+from nas.detectors import fused
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
@@ -153,11 +154,35 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor, repeats: int = 1) -> Tensor:
         """[B, C_in, H, W] -> [B, C_out, ceil(H / stride), ceil(W / stride)]; ``repeats`` as in :class:`BatchNorm`."""
+        if fused.can_fuse(self, self.activation):
+            return self.fused(x, self.activation, repeats)
         padding = self.padding
         if padding is None:
             x, padding = pad_same(x, self.kernel, self.stride), 0
         x = self.norm(F.conv2d(x, self.weight, None, self.stride, padding, 1, self.groups), repeats)
         return x if self.activation is None else activate(x, self.activation)
+
+    def fused(
+        self, x: Tensor, activation: str | None, repeats: int = 1, plus: Tensor | None = None, pool: bool = False
+    ) -> Tensor:
+        """As :meth:`forward` with another activation, where :func:`nas.detectors.fused.can_fuse` allows it.
+
+        Args:
+            plus: what is added before the activation, of the output's shape.
+            pool: whether 3x3 max-pooling of stride 2, padded as in :func:`max_pool`, comes before the activation.
+        """
+        return fused.conv_norm(
+            x,
+            self.weight,
+            (self.norm,),
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+            activation=activation,
+            repeats=repeats,
+            plus=plus,
+            pool=pool,
+        )
 
 
 def depthwise_conv(channels: int, level: int, scaling: Scaling, stride: int) -> ConvNorm:
@@ -202,3 +227,26 @@ def max_pool(x: Tensor, kernel: Size, stride: Size, same: bool = True) -> Tensor
 def resize_nearest(x: Tensor, size: Size) -> Tensor:
     """Resize [B, C, h, w] to ``size`` by nearest neighbours: position i reads position floor(i * in / out)."""
     return x if x.shape[2:] == size else F.interpolate(x, size=size, mode="nearest")
+
+
+def add_maps(maps: Sequence[Tensor], size: Size, activation: str | None = None) -> Tensor:
+    """The sum of maps [B, C, h, w], resized to ``size`` by nearest neighbours, then activated.
+
+    The first map must not be needed afterwards.
+    """
+    if fused.can_fuse_maps(maps, size, activation):
+        return fused.add_maps(maps, activation)
+    total, *others = (resize_nearest(x, size) for x in maps)
+    for x in others:
+        total += x
+    return total if activation is None else activate(total, activation)
+
+
+def add_shortcut(
+    layer: nn.Module, x: Tensor, shortcut: Tensor, activation: str, drop: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """A layer's output for ``x``, of which ``drop`` may drop something, plus a shortcut; activated."""
+    if isinstance(layer, ConvNorm) and drop is None and fused.can_fuse(layer, activation):
+        return layer.fused(x, activation, plus=shortcut)
+    y = layer(x)
+    return activate((y if drop is None else drop(y)).add_(shortcut), activation)

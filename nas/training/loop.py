@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from nas.detectors import Network
+from nas.detectors.fused import fused_operators
 from nas.training.flat import FlatWeights, flat_weights
 from nas.training.optimiser import OptimiserSettings, build_average, build_optimiser, set_learning_rate
 from nas.training.schedule import Schedule
@@ -57,7 +58,7 @@ def train_in_stages(
     """
     network.train()
     losses: list[Tensor] = []
-    with flat_weights(network) as weights:
+    with flat_weights(network) as weights, fused_operators(network):
         optimiser = build_optimiser(weights, settings)
         average = build_average(weights, settings.ema_decay)
         for step, batch in zip(range(schedule.steps), batches):

@@ -145,15 +145,16 @@ class DepthwiseDown(nn.Sequential):
 
 
 def widen_to(x: Tensor, size: Size, widen: nn.Module) -> Tensor:
-    """The wide end of a connection: a map [B, C, h, w] at ``size`` with the channels that ``widen`` gives it.
+    """The wide end of a connection: a map [B, C, h, w] with the channels that ``widen`` gives it.
 
-    Up-sampling by a whole factor comes after the 1x1 convolution and its normalisation. The result is the same, and
-    the convolution costs less by the square of the factor.
+    It is at ``size``, or smaller by a whole factor: up-sampling comes after the 1x1 convolution and its normalisation
+    then. The result is the same, and the convolution costs less by the square of the factor.
     """
     height, width = x.shape[2], x.shape[3]
     if size[0] % height == 0 and size[1] % width == 0:
-        return resize_nearest(widen(x, size[0] * size[1] // (height * width)), size)
-    y: Tensor = widen(resize_nearest(x, size))
+        y: Tensor = widen(x, size[0] * size[1] // (height * width))
+    else:
+        y = widen(resize_nearest(x, size))
     return y
 
 

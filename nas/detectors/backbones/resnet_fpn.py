@@ -12,7 +12,7 @@ from nas.detectors.backbones.blocks import block_group
 from nas.detectors.backbones.families import FAMILIES
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.detector import Backbone
-from nas.detectors.layers import BatchNorm, activate, initialise_kernel, pad_same, resize_nearest
+from nas.detectors.layers import BatchNorm, activate, add_maps, initialise_kernel, pad_same
 from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
 from nas.detectors.sizes import Size, check_image_size, count_positions
@@ -145,7 +145,7 @@ class FeaturePyramid(nn.Module):
             lateral = self.laterals[str(level)](features[self.sources[level]])
             above = merged.get(level + 1)
             size = (lateral.shape[2], lateral.shape[3])
-            merged[level] = lateral if above is None else lateral + resize_nearest(above, size)
+            merged[level] = lateral if above is None else add_maps([lateral, above], size)
         levels = {level: self.smooths[str(level)](merged[level]) for level in sorted(merged)}
         for name, coarser in self.coarsers.items():
             x = levels[int(name) - 1]

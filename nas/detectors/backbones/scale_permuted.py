@@ -13,7 +13,7 @@ from nas.detectors.backbones.connections import widen_to
 from nas.detectors.backbones.families import FAMILIES, Family
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.detector import Backbone
-from nas.detectors.layers import ConvNorm, activate
+from nas.detectors.layers import ConvNorm, add_maps
 from nas.detectors.parts import Part, Role, Weight
 from nas.detectors.scaling import Scaling
 from nas.detectors.sizes import Size, check_image_size, feature_size
@@ -140,10 +140,7 @@ class ScalePermuted(Backbone):
             key = connection_key(parent, step.index)
             x = self.downs[key](sent[parent][step.index], feature_size(image_size, level), size)
             maps.append(widen_to(x, size, self.widens[key]))
-        total, *others = maps
-        for x in (*others, *(features[index] for index in step.merged)):
-            total += x
-        return activate(total, self.activation)
+        return add_maps([*maps, *(features[index] for index in step.merged)], size, self.activation)
 
     def parts(self, image_size: Size) -> Iterator[Part]:
         """The stem's convolution, the connections and blocks of each node, the endpoints."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from nas.detectors import fused
 from nas.detectors.convention import CONVENTIONS
 from nas.detectors.layers import ConvNorm, activate, max_pool
 from nas.detectors.parts import Part, Role, Weight
@@ -34,6 +35,8 @@ class Stem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] -> [B, channels, ceil(H / 4), ceil(W / 4)]."""
+        if self.same_pooling and self.activation == "relu" and fused.can_fuse(self, self.activation):
+            return self.conv.fused(images, self.activation, pool=True)
         x = self.conv(images)
         if self.activation == "relu":  # it may follow the pooling, since it is monotone: a quarter of the work
             return activate(max_pool(x, (3, 3), (2, 2), self.same_pooling), self.activation)

@@ -32,6 +32,13 @@ class Layout:
     origins: tuple[Size, ...]
     canvas: Size
 
+    @property
+    def boxes(self) -> tuple[int, ...]:
+        """Row, column, height and width of each level, one after the other; none for a level that is alone."""
+        if len(self.sizes) == 1:
+            return ()
+        return tuple(x for origin, size in zip(self.origins, self.sizes) for x in (*origin, *size))
+
     def view(self, canvas: Tensor, at: int) -> Tensor:
         """The part [B, C, h, w] of a canvas [B, C, H, W] that belongs to level number ``at``."""
         (row, column), (height, width) = self.origins[at], self.sizes[at]

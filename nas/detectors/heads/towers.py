@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nas.detectors import fused
 from nas.detectors.heads.canvases import Layout, from_canvas, to_canvas
 from nas.detectors.layers import BatchNorm, activate
 from nas.detectors.parts import Part, Role, Weight
@@ -115,6 +116,9 @@ class Tower(nn.Module):
         maps = list(canvases)
         for convolution, norms in zip(self.convolutions, self.norms):
             assert isinstance(norms, nn.ModuleList)
+            if isinstance(convolution, nn.Conv2d) and fused.can_fuse(self, self.activation):
+                maps = self._fused(convolution, list(norms), maps, layouts)
+                continue
             per_level = iter(norms)
             maps = [
                 activate(
@@ -124,6 +128,23 @@ class Tower(nn.Module):
                 for canvas, layout in zip(maps, layouts)
             ]
         return maps
+
+    def _fused(
+        self, convolution: nn.Conv2d, norms: Sequence[Any], canvases: Sequence[Tensor], layouts: Sequence[Layout]
+    ) -> list[Tensor]:
+        remaining, weight, bias = iter(norms), convolution.weight, convolution.bias
+        return [
+            fused.conv_norm(
+                canvas,
+                weight,
+                [next(remaining) for _ in layout.sizes],
+                padding=convolution.kernel_size[0] // 2,
+                activation=self.activation,
+                bias=bias,
+                boxes=layout.boxes,
+            )
+            for canvas, layout in zip(canvases, layouts)
+        ]
 
 
 def predict(predictor: nn.Module, canvases: Sequence[Tensor], layouts: Sequence[Layout]) -> list[Tensor]:

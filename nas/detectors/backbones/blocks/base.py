@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -64,6 +64,9 @@ class Block(nn.Module, ABC):
         layers: Iterator[tuple[str, Any]] = self.named_children()
         for name, layer in layers:
             yield from layer.roles(replace(role, layer=name), f"{key}.{name}")
+
+    def _dropper(self) -> Callable[[Tensor], Tensor] | None:
+        return self._drop if self.training and self.drop_rate > 0 else None
 
     def _drop(self, y: Tensor) -> Tensor:
         """The residual branch ``y`` [B, C, H, W]; in training stochastic depth sets some samples to zero."""

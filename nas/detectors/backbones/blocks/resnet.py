@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from nas.detectors.backbones.blocks.base import Block, shortcut_projection
-from nas.detectors.layers import ConvNorm, activate
+from nas.detectors.layers import ConvNorm, add_shortcut
 from nas.detectors.scaling import Scaling
 from search_spaces.vocabulary import BLOCK_TYPES
 
@@ -30,8 +30,8 @@ class BottleneckBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, ceil(H / stride), ceil(W / stride)]."""
-        y = self._drop(self.expand(self.conv(self.reduce(x))))
-        return activate(y.add_(x if self.projection is None else self.projection(x)), self.activation)
+        shortcut = x if self.projection is None else self.projection(x)
+        return add_shortcut(self.expand, self.conv(self.reduce(x)), shortcut, self.activation, self._dropper())
 
 
 class ResidualBlock(Block):
@@ -48,5 +48,5 @@ class ResidualBlock(Block):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, H, W] -> [B, C, ceil(H / stride), ceil(W / stride)]."""
-        y = self._drop(self.second(self.first(x)))
-        return activate(y.add_(x if self.projection is None else self.projection(x)), self.activation)
+        shortcut = x if self.projection is None else self.projection(x)
+        return add_shortcut(self.second, self.first(x), shortcut, self.activation, self._dropper())
