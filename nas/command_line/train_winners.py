@@ -14,7 +14,8 @@ from nas.engine.record import Run, read_run
 from nas.reporting.answer import answer
 from nas.reporting.sentences import estimate_text
 from nas.reporting.summary import rank, samples
-from nas.statistics.student import estimate
+from nas.statistics.intervals import UNKNOWN
+from nas.statistics.student import mean_interval
 from nas.training.checkpoint import has_state, read_progress
 from nas.words import number, plural
 from search_spaces.architecture import Architecture
@@ -75,21 +76,20 @@ def verdict(scores: Mapping[str, Mapping[int, float]]) -> Iterator[str]:
     Args:
         scores: name -> seed -> best AP.
     """
-    means = {name: estimate(list(by_seed.values())) for name, by_seed in scores.items()}
-    order = sorted(scores, key=lambda name: -(means[name].mean if means[name] else 0.0))  # type: ignore[union-attr]
+    means = {name: mean_interval(list(by_seed.values())) or UNKNOWN for name, by_seed in scores.items()}
+    order = sorted(scores, key=lambda name: -means[name].estimate)
     for name in order:
-        found = means[name]
-        yield f"{name}: AP {'-' if found is None else estimate_text(found)}"
+        yield f"{name}: AP {estimate_text(means[name])}"
     for best, other in combinations(order, 2):
         if best == order[0]:
             yield _difference(best, other, scores[best], scores[other])
 
 
 def _difference(best: str, other: str, one: Mapping[int, float], two: Mapping[int, float]) -> str:
-    found = estimate([one[seed] - two[seed] for seed in one if seed in two])
+    found = mean_interval([one[seed] - two[seed] for seed in one if seed in two])
     assert found is not None, "all are trained with the same seeds"
-    by = f"{best} is better than {other} by {number(found.mean)} AP"
-    if found.low is None or found.high is None:
+    by = f"{best} is better than {other} by {number(found.estimate)} AP"
+    if not found.has_ends:
         return f"{by}; one seed does not tell whether that is luck, seeds=3 would."
     sure = "more than seeds make" if found.low > 0 else "which seeds alone may make"
     return f"{by} (95 % interval {number(found.low)} to {number(found.high)}), {sure}."
