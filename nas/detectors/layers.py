@@ -235,7 +235,7 @@ def add_maps(maps: Sequence[Tensor], size: Size, activation: str | None = None) 
     The first map must not be needed afterwards.
     """
     if fused.can_fuse_maps(maps, size, activation):
-        return fused.add_maps(maps, activation)
+        return fused.add_maps(maps, size, activation)
     total, *others = (resize_nearest(x, size) for x in maps)
     for x in others:
         total += x

@@ -45,9 +45,10 @@ def can_fuse(layer: nn.Module, activation: str | None) -> bool:
 
 
 def can_fuse_maps(maps: Sequence[Tensor], size: tuple[int, int], activation: str | None) -> bool:
-    """Whether :func:`add_maps` can be called: every size divides the whole ``size``."""
+    """Whether :func:`add_maps` can be called: every size divides the whole ``size``, and gradients are wanted."""
     return (
         _operators is not None
+        and torch.is_grad_enabled()
         and activation in (None, "relu")
         and all(size[0] % x.shape[2] == 0 and size[1] % x.shape[3] == 0 for x in maps)
     )
@@ -104,7 +105,7 @@ def conv_norm(
     return y
 
 
-def add_maps(maps: Sequence[Tensor], activation: str | None) -> Tensor:
-    """The sum of maps [B, C, h, w], up-sampled by whole factors to the largest one's size; then the activation."""
-    y: Tensor = _operators.merge.default(maps, activation is not None)
+def add_maps(maps: Sequence[Tensor], size: tuple[int, int], activation: str | None) -> Tensor:
+    """The sum of maps [B, C, h, w], up-sampled by whole factors to ``size``; then the activation."""
+    y: Tensor = _operators.merge.default(maps, *size, activation is not None)
     return y

@@ -1,7 +1,7 @@
 // Operators of a training step on a CPU, in float32 and channels-last; each is one node of the autograd graph.
 //
 // conv_norm  a convolution, batch normalisation with the batch's statistics, an addition, ReLU; or max-pooling and ReLU
-// merge      the sum of feature maps, up-sampled by nearest neighbour to the size of the largest, and ReLU
+// merge      the sum of feature maps, up-sampled by nearest neighbour to a size, and ReLU
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
@@ -207,6 +207,9 @@ Tensor statistics(const Tensor& y, const std::vector<rows::Region>& regions, at:
   const int64_t channels = y.size(1);
   Tensor all = at::empty({static_cast<int64_t>(regions.size()), kRows, channels}, y.options());
   std::vector<double> mean(channels), variance(channels);
+  TORCH_CHECK(norms.size() == 4 * regions.size(), "conv_norm: there are ", norms.size(), " tensors of normalisation");
+  for (const Tensor& one : norms)
+    TORCH_CHECK(one.numel() == channels && one.is_contiguous(), "conv_norm: a tensor of normalisation has other sizes");
   for (size_t r = 0; r < regions.size(); ++r) {
     rows::moments(y.const_data_ptr<float>(), regions[r], channels, mean.data(), variance.data());
     const float* gamma = norms[4 * r].const_data_ptr<float>();
@@ -294,6 +297,7 @@ struct ConvNorm : torch::autograd::Function<ConvNorm> {
     const int64_t channels = conv.outputs;
     Tensor out = new_map(y, conv.images, channels, conv.rows, conv.columns);
     if (!layer.boxes.empty()) out.zero_();
+    TORCH_CHECK(!plus || plus->sizes() == out.sizes(), "conv_norm: what is added has other sizes: ", out.sizes());
     const Tensor added = plus ? dense(*plus) : Tensor();
     for (size_t r = 0; r < regions.size(); ++r) {
       const float* scale = stats.const_data_ptr<float>() + (kRows * r + 1) * channels;
@@ -450,16 +454,15 @@ struct ConvNormPool : torch::autograd::Function<ConvNormPool> {
 };
 
 struct Merge : torch::autograd::Function<Merge> {
-  static Tensor forward(AutogradContext* ctx, at::TensorList maps, bool relu) {
+  static Tensor forward(AutogradContext* ctx, at::TensorList maps, int64_t height, int64_t width, bool relu) {
     at::AutoDispatchBelowADInplaceOrView guard;
-    const Tensor& largest = *std::max_element(maps.begin(), maps.end(), [](const Tensor& a, const Tensor& b) {
-      return a.size(2) * a.size(3) < b.size(2) * b.size(3);
-    });
-    const int64_t images = largest.size(0), channels = largest.size(1), height = largest.size(2), width = largest.size(3);
-    Tensor out = new_map(largest, images, channels, height, width);
+    Tensor out = new_map(maps[0], maps[0].size(0), maps[0].size(1), height, width);
     std::vector<Tensor> sources;
     std::vector<int64_t> sizes;
     for (const Tensor& map : maps) {
+      TORCH_CHECK(map.size(0) == out.size(0) && map.size(1) == out.size(1) && height % map.size(2) == 0 &&
+                      width % map.size(3) == 0,
+                  "merge: a map of ", map.sizes(), " does not fit ", out.sizes());
       sources.push_back(dense(map));
       sizes.insert(sizes.end(), {map.size(2), map.size(3)});
     }
@@ -520,7 +523,7 @@ struct Merge : torch::autograd::Function<Merge> {
         }
       result.push_back(sum);
     }
-    result.emplace_back();
+    result.resize(result.size() + 3);  // the settings
     return result;
   }
 };
@@ -535,7 +538,9 @@ Tensor conv_norm(const Tensor& x, const Tensor& weight, const std::optional<Tens
   return pool ? ConvNormPool::apply(x, variables, layer) : ConvNorm::apply(x, plus, variables, layer);
 }
 
-Tensor merge(at::TensorList maps, bool relu) { return Merge::apply(maps, relu); }
+Tensor merge(at::TensorList maps, int64_t height, int64_t width, bool relu) {
+  return Merge::apply(maps, height, width, relu);
+}
 
 }  // namespace
 
@@ -544,5 +549,5 @@ TORCH_LIBRARY(nas_fused, library) {
       "conv_norm(Tensor x, Tensor weight, Tensor? bias, Tensor? plus, Tensor[] norms, int[] boxes, int stride, "
       "int padding, int groups, bool relu, int repeats, bool pool, float momentum, float epsilon) -> Tensor",
       &conv_norm);
-  library.def("merge(Tensor[] maps, bool relu) -> Tensor", &merge);
+  library.def("merge(Tensor[] maps, int height, int width, bool relu) -> Tensor", &merge);
 }
