@@ -200,7 +200,8 @@ def test_a_run_of_an_earlier_version_asks_for_its_data(run_search, old_run):
 def test_a_run_of_an_earlier_version_is_gone_on_with(run_search, old_run, monkeypatch):
     """All but its data is there; the warning says what differs, and another search is still told from it."""
     recorded = read_run(old_run).sessions[0]
-    monkeypatch.setattr(DetectionProxy, "prepare", lambda self: None)
+    for name in ("prepare", "dropped"):
+        monkeypatch.setattr(DetectionProxy, name, lambda self: None)
     monkeypatch.setattr(DetectionProxy, "fingerprint", lambda self: recorded.identity["data"]["fingerprint"])
     assert (
         "holds another search: its data.kind is 'coco', here it is 'synthetic'"
