@@ -9,8 +9,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from nas.datasets.coco import decode
 from nas.datasets.coco_entries import ImageEntry
+from nas.datasets.decoding import decode
 from nas.detecting.detect import Broken, Found, ahead, detect_files, find_in, read_views
 from nas.detecting.files import PictureFile, find_pictures
 from nas.detecting.tiles import Tiling
