@@ -176,7 +176,7 @@ def test_an_event_out_of_place_is_refused(finished):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b'{"kind":"paused"}', "row 14: an event has kind 'paused'; it must be one of session, proposed, finished"),
+        (b'{"kind":"paused"}', "row 14: an event has kind 'paused'; it must be one of session, ended, proposed"),
         (b'{"kind":"finished","number":5,"state":"complete"}', "row 14: event finished of trial 5 has no 'reward'"),
     ],
 )

@@ -59,5 +59,6 @@ def test_an_audit_goes_on_where_it_stopped(run, tmp_path):
 def test_bad_input_is_one_sentence(run, arguments, sentence):
     code, _, errors = run(*SMALL, *arguments)
     assert code == 2
-    assert sentence in errors
-    assert len(errors.strip().splitlines()) == 1
+    *notices, error = errors.strip().splitlines()
+    assert sentence in error
+    assert notices in ([], ["loading PyTorch and reading the data set"]), "which is said where it is slow"
