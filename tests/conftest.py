@@ -19,6 +19,14 @@ settings.load_profile("same_examples")
 pytest.register_assert_rewrite("tests.checkpoints.parity_fixtures")  # its checks tell what differs, as tests do
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Names that are no text stand in what tests print; a report that goes from process to process must be text."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 @pytest.fixture(autouse=True)
 def same_signals():
     before = {number: signal.getsignal(number) for number in STOPPING}

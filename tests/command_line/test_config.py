@@ -15,6 +15,7 @@ OWN_FILES = {
     "proxy": "kind: detection\nname: quick\nsteps: 7\noptimiser: {ema_decay: null, weight_decay: 0.5}\n",
     "data": "kind: synthetic\nimages: 64\n",
     "runner": "kind: serial\nthreads: 2\n",
+    "protocol": "kind: training\nimage_size: 64\n",
 }
 
 
@@ -28,6 +29,11 @@ def own(tmp_path, monkeypatch):
         return name
 
     return write
+
+
+def command_of(part: str) -> str:
+    """A command that has the part."""
+    return next(command for command in ("search", "train") if part in load_config(command, []))
 
 
 @pytest.mark.parametrize("command", commands())
@@ -47,7 +53,7 @@ def test_help_lists_the_choices_of_a_part_and_its_settings():
 
 @pytest.mark.parametrize(("part", "name"), [(part, name) for part in parts() for name in part_names(part)])
 def test_every_part_composes_under_its_name(part, name):
-    assert load_config("search", [f"{part}={name}"])[part]["name"] == name
+    assert load_config(command_of(part), [f"{part}={name}"])[part]["name"] == name
 
 
 def test_overrides_arrive():
@@ -128,13 +134,14 @@ def test_a_bad_override_is_explained(argument, sentence):
 
 @pytest.mark.parametrize("part", parts())
 def test_every_part_can_be_a_file_of_ones_own(part, own):
-    config = load_config("search", [f"{part}={own(OWN_FILES[part])}"])
+    command = command_of(part)
+    config = load_config(command, [f"{part}={own(OWN_FILES[part])}"])
     given, plain = yaml.safe_load(OWN_FILES[part]), config[part]
     assert plain["kind"] == given["kind"]
     assert plain["name"] == given.get("name", "mine")
     assert len(plain) > len(given), "settings left out have their defaults"
     assert {key: value for key, value in config.items() if key != part} == {
-        key: value for key, value in load_config("search", []).items() if key != part
+        key: value for key, value in load_config(command, []).items() if key != part
     }
 
 

@@ -64,7 +64,7 @@ def test_every_declared_setting_is_one_of_a_command_or_a_part():
     known = set(COMMANDS)
     for part in parts():
         for name in part_names(part):
-            known |= {f"{part}.{key}" for key in load_config("search", [f"{part}={name}"])[part]}
+            known |= {f"{part}.{key}" for key in load_config(COMMANDS[part], [f"{part}={name}"])[part]}
     assert known >= PATHS
 
 
