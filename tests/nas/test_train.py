@@ -71,10 +71,10 @@ def test_it_says_what_it_does_and_how_far_it_is(trained):
     output = (trained / "output.txt").read_text()
     for line in (
         r"detector: retinanet, width 0\.125, 8 channels .*weights are new, drawn from seed 0; scaling: width 0\.125",
-        r"data: 12 pictures to train on, synthetic; pictures are squares of 32 px",
-        r"measured on 4 pictures reserved from the training split synthetic\.",
+        r"data: 16 pictures to train on, synthetic; pictures are squares of 32 px",
+        r"measured on 4 pictures of the val split synthetic, val\.",
         r"protocol short: 4 steps of 4 images in 2 parts of at most 2, adamw with learning rate 0\.0005; ",
-        r"epoch 0\.3, step 1 of 4: loss \d\.\d+ \(class .*, box .*\), learning rate .*, .* images a second, .* left",
+        r"epoch 0\.[23], step 1 of 4: loss \d\.\d+ \(class .*, box .*\), learning rate .*, .* images a second, .* left",
         r"validation after step 2: AP .*, AP50 .*, AP75 .* \(the best so far\); it took ",
         r"the training is over: all 4 steps are made; it took ",
         r"best AP \d\.\d+ after step \d: .*best\.safetensors",
@@ -167,7 +167,7 @@ def test_the_best_of_a_search_are_trained_and_compared(run, tmp_path, monkeypatc
         (["precision=float16"], "precision is 'float16'"),
         (["compile=maybe"], "compile is 'maybe'; it must be true, false or auto"),
         (["hours=0"], "hours is 0; it must be above 0"),
-        (["reserve=16"], "reserved_images is 16 and the training split has 16 images"),
+        (["reserve=16"], "reserve is 16 and there is a val split, synthetic, val; leave it out"),
         (["head=classifier"], "head is 'classifier', which nas.train does not train"),
         (["weights=none.safetensors"], "weights none.safetensors: there is no such file"),
         (["top=2"], "top is 2; it is for run=SEARCH, the folder of a search"),
