@@ -2,9 +2,12 @@
 
 Property tests draw the same examples in every run, so that a suite that has passed passes again;
 ``pytest --hypothesis-profile=default`` draws new ones.
+With several processes (``pytest -n 2 --dist loadgroup``) the tests of a file stay together, and so do all files that
+start Ray: sessions of one user that begin at one moment take each other's tokens.
 A command that is interrupted ignores signals until its process ends; the process of the tests goes on.
 """
 
+import re
 import signal
 
 import pytest
@@ -17,6 +20,16 @@ torch.set_num_threads(1)
 settings.register_profile("same_examples", derandomize=True)
 settings.load_profile("same_examples")
 pytest.register_assert_rewrite("tests.checkpoints.parity_fixtures")  # its checks tell what differs, as tests do
+
+
+def pytest_collection_modifyitems(items):
+    groups = {path: _group(path) for path in {item.path for item in items}}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+
+
+def _group(path):
+    return "ray" if re.search(r"\bray\b", path.read_text(encoding="utf-8")) else str(path)
 
 
 @pytest.hookimpl(wrapper=True)
