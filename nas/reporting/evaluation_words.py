@@ -43,6 +43,8 @@ def threshold_sentence(curves: Curves) -> str:
     """The suggested threshold, for which overlap, and what it gives."""
     if not curves.objects.any():
         return "There is no object to find, so no threshold is better than another."
+    if curves.mean_f1[curves.best] == 0:
+        return f"No object was found at IoU {curves.overlap:g}, so no threshold is better than another."
     precision, recall = curves.at(curves.suggested)
     return (
         f"Suggested threshold {curves.suggested:g}: with it the mean F1 of the classes is best, "
